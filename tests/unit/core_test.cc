@@ -1,0 +1,68 @@
+// Shapes, scalars and random numbers: the facts the rest builds on.
+#include <gtest/gtest.h>
+
+#include "assay/core/error.h"
+#include "assay/core/quad.h"
+#include "assay/core/random.h"
+#include "assay/core/tensor.h"
+
+namespace assay {
+namespace {
+
+TEST(Shape, BroadcastFollowsNumpy) {
+  EXPECT_EQ(broadcast(Shape{3, 1, 5}, Shape{4, 1}), (Shape{3, 4, 5}));
+  EXPECT_EQ(broadcast(Shape{}, Shape{2}), (Shape{2}));
+  EXPECT_EQ(broadcast(Shape{0}, Shape{1}), (Shape{0}));
+  EXPECT_THROW(broadcast(Shape{2}, Shape{3}), Error);
+}
+
+TEST(Shape, RejectsOverflowAndNegatives) {
+  EXPECT_THROW((Shape{std::int64_t{1} << 40, std::int64_t{1} << 40}), Error);
+  EXPECT_THROW((Shape{-1}), Error);
+  EXPECT_EQ((Shape{5, 0, 3}).count(), 0);
+}
+
+TEST(Random, PhiloxKnownAnswer) {
+  // Random123's known-answer file: philox4x32-10 with counter 0 and key 0.
+  const auto bits = random_bits({0, 0}, 0, 0, 0);
+  EXPECT_EQ(bits[0], 0x6627e8d5u);
+  EXPECT_EQ(bits[1], 0xe169c58du);
+  EXPECT_EQ(bits[2], 0xbc57ac4cu);
+  EXPECT_EQ(bits[3], 0x9b00dbd8u);
+}
+
+TEST(Random, BelowStaysInRange) {
+  for (std::uint32_t e = 0; e < 1000; ++e) EXPECT_LT(random_below({7, 1}, 2, 3, e, 13), 13u);
+}
+
+TEST(Dual, DerivativeOfSigmoidIsTheArticles) {
+  const Dual<Quad> z(Quad(1) / 3, Quad(1));
+  const Dual<Quad> s = sigmoid(z);
+  const Quad expected = s.value * (1 - s.value);
+  EXPECT_LT(abs(Quad(s.derivative - expected)), Quad(1e-33));
+}
+
+TEST(Lattice, OverflowAndRemainderStick) {
+  const Lattice big(std::int64_t{1} << 62);
+  EXPECT_FALSE((big + big).valid());
+  EXPECT_FALSE((Lattice(3) / Lattice(2)).valid());
+  EXPECT_FALSE((big + big) == (big + big));
+  EXPECT_TRUE(Lattice(6) / Lattice(2) == Lattice(3));
+}
+
+TEST(Tensor, ConvertsThroughEveryDtype) {
+  const double values[] = {0, 1, 2, 3};
+  for (DType dtype : all_dtypes()) {
+    const Tensor t = Tensor::of(dtype, Shape{2, 2}, values);
+    EXPECT_EQ(to_doubles(t.view()), (std::vector<double>{0, 1, 2, 3})) << name_of(dtype);
+  }
+}
+
+TEST(Error, NamesTheNearest) {
+  const std::vector<std::string> known{"learning_rate", "momentum"};
+  EXPECT_EQ(nearest_name("learning_rte", known), "learning_rate");
+  EXPECT_EQ(nearest_name("zzz", known), "");
+}
+
+}  // namespace
+}  // namespace assay
