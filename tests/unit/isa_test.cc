@@ -1,0 +1,62 @@
+// The choice of the instruction set, and the environment variable that forces it.
+#include "assay/core/isa.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <optional>
+#include <string>
+
+#include "assay/core/error.h"
+
+namespace assay {
+namespace {
+
+// Sets ASSAY_ISA for the length of a test and restores what was there.
+class ForcedIsa {
+ public:
+  explicit ForcedIsa(const char* value) {
+    if (const char* before = std::getenv("ASSAY_ISA")) before_ = before;
+    value == nullptr ? unsetenv("ASSAY_ISA") : setenv("ASSAY_ISA", value, 1);
+  }
+  ~ForcedIsa() { before_ ? setenv("ASSAY_ISA", before_->c_str(), 1) : unsetenv("ASSAY_ISA"); }
+  ForcedIsa(const ForcedIsa&) = delete;
+  ForcedIsa& operator=(const ForcedIsa&) = delete;
+
+ private:
+  std::optional<std::string> before_;
+};
+
+TEST(Isa, TheWidestSupportedOneIsTheDefault) {
+  const ForcedIsa unset(nullptr);
+  const Isa selected = selected_isa();
+  for (Isa isa : all_isas()) EXPECT_EQ(is_supported(isa), isa <= selected) << name_of(isa);
+}
+
+TEST(Isa, TheEnvironmentForcesOne) {
+  for (Isa isa : all_isas()) {
+    const ForcedIsa forced(std::string(name_of(isa)).c_str());
+    if (is_supported(isa)) {
+      EXPECT_EQ(selected_isa(), isa);
+    } else {
+      EXPECT_THROW(selected_isa(), Error);
+    }
+  }
+}
+
+TEST(Isa, AnUnknownNameIsAnErrorWithTheNearestOne) {
+  for (const char* name : {"baselin", "AVX", ""}) {
+    const ForcedIsa forced(name);
+    try {
+      selected_isa();
+      FAIL() << "'" << name << "' was accepted";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), testing::HasSubstr("ASSAY_ISA")) << name;
+      EXPECT_THAT(error.what(), testing::HasSubstr("baseline")) << name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace assay
