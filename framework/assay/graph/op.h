@@ -1,0 +1,76 @@
+// OpDef: one mathematical function on tensors as a record — its name, fields, shape rule, derivative rule, expansion and
+// geometry cases. An op touches no data and knows no backend. The ops themselves are in assay/ops/.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "assay/core/named_table.h"
+#include "assay/core/shape.h"
+#include "assay/graph/fields.h"
+
+namespace assay {
+
+class Value;
+class Vjp;
+
+/// An op's arguments while shapes are inferred.
+struct Call {
+  std::span<const Spec> inputs;
+  const Fields& fields;  ///< complete: every field of the op, in order
+};
+
+/// Specs of all outputs. Throws Error for operands that do not fit, showing both sides.
+using InferRule = std::function<std::vector<Spec>(const Call&)>;
+
+/// Adds to the cotangent of each wanted input, built from ordinary ops (see Vjp in differentiate.h).
+using DerivativeRule = std::function<void(Vjp&)>;
+
+/// The same function in finer ops: given the inputs, builds and returns all outputs.
+using ExpandRule = std::function<std::vector<Value>(std::span<const Value> inputs, const Fields& fields)>;
+
+/// What values an input of a case may hold, so that random data stays inside the op's domain.
+enum class Domain : std::uint8_t {
+  real,      ///< any sign, of order one
+  positive,  ///< of order one, bounded away from zero
+  nonzero,   ///< any sign, bounded away from zero
+  index,     ///< i32 in [0, limit)
+  mask,      ///< u8, 0 or 1
+  key,       ///< i32 random words
+};
+
+struct CaseInput {
+  Shape shape;
+  Domain domain = Domain::real;
+  std::int64_t limit = 0;
+};
+
+/// One geometry on which the op is to be verified; real inputs take the dtype under test.
+struct Case {
+  std::string label;
+  std::vector<CaseInput> inputs;
+  Fields fields{};
+};
+
+struct OpDef {
+  std::string name;
+  std::string formula;  ///< one line, in the notation of the article where it has one
+  std::vector<std::string> inputs;   ///< names; a trailing '?' marks an input that may be left out, '*' a repeated one
+  std::vector<std::string> outputs;  ///< names
+  std::vector<FieldDef> fields{};
+  InferRule infer;
+  DerivativeRule derivative{};  ///< empty: differentiated through `expand`, or not differentiable
+  ExpandRule expand{};          ///< empty: the op is atomic
+  std::vector<Case> cases{};
+
+  bool view = false;        ///< output 0 is input 0 under another shape: no kernel runs
+  bool polynomial = false;  ///< + − × (and divisions by counts) only: exact on the lattice
+  std::vector<int> undifferentiated{};  ///< inputs through which no derivative flows by definition (a mask, a statistic)
+};
+
+using OpTable = NamedTable<OpDef>;
+
+}  // namespace assay
