@@ -100,7 +100,8 @@ std::string nearest_name(std::string_view name, std::span<const std::string> can
   return best;
 }
 
-std::string suggestion(std::string_view what, std::string_view name, std::span<const std::string> candidates) {
+std::string suggestion(std::string_view what, std::string_view name,
+                       std::span<const std::string> candidates) {
   if (const std::string near = nearest_name(name, candidates); !near.empty()) {
     return "a similar " + std::string(what) + " exists: '" + near + "'";
   }

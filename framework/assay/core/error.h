@@ -1,5 +1,5 @@
-// Error: the one exception for what a user can mend, and Diagnostic: one finding with its place and its remedy.
-// Expected refusals are values (see program/backend.h); numerical findings are rows of a report.
+// Error: the one exception for what a user can mend, and Diagnostic: one finding with its place and its
+// remedy. Expected refusals are values (see program/backend.h); numerical findings are rows of a report.
 #pragma once
 
 #include <exception>
@@ -11,7 +11,8 @@
 
 namespace assay {
 
-/// A range of characters in a text file. Lines and columns count from 1; columns and length count code points.
+/// A range of characters in a text file. Lines and columns count from 1; columns and length count code
+/// points.
 struct SourceRange {
   std::string file;
   int line = 0;

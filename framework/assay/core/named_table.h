@@ -27,7 +27,8 @@ class NamedTable {
     if (name.empty()) throw Error("a " + kind_ + " registered by " + owner + " has an empty name");
     auto [it, added] = entries_.try_emplace(name, Entry{std::move(value), owner});
     if (!added) {
-      throw Error("the " + kind_ + " '" + name + "' is registered twice: by " + it->second.owner + " and by " + owner);
+      throw Error("the " + kind_ + " '" + name + "' is registered twice: by " + it->second.owner +
+                  " and by " + owner);
     }
     return it->second.value;
   }

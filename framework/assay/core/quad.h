@@ -1,14 +1,61 @@
-// Quad: IEEE binary128 arithmetic, the oracle for f64. Its functions are compiled once, in quad.cc.
+// Quad: IEEE binary128 arithmetic (113-bit significand), the oracle for f64. A value type of 32 opaque bytes,
+// computed by Boost.Multiprecision's cpp_bin_float_quad in quad.cc, so that no kernel's file has to compile
+// that library.
 #pragma once
 
-#include <boost/multiprecision/cpp_bin_float.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <type_traits>
 
 #include "assay/core/scalar.h"
 
 namespace assay {
 
-using Quad = boost::multiprecision::number<boost::multiprecision::cpp_bin_float_quad::backend_type,
-                                           boost::multiprecision::et_off>;
+class Quad {
+ public:
+  Quad() : Quad(0.0) {}
+  Quad(double value);  // NOLINT: exact
+  template <class U>
+  requires std::is_integral_v<U> Quad(U value)
+      : Quad(from_integer(static_cast<std::int64_t>(value))) {}  // NOLINT: exact
+  Quad(float value) : Quad(static_cast<double>(value)) {}        // NOLINT: exact
+  /// "0.1", to the nearest Quad. Throws std::runtime_error where it is no number.
+  static Quad parse(const std::string& text);
+
+  explicit operator double() const;  ///< rounded to nearest
+  explicit operator float() const;   ///< rounded to nearest, once
+  template <class U>
+  requires std::is_integral_v<U>
+  explicit operator U() const { return static_cast<U>(to_integer()); }
+  /// Scientific, with that many significant digits.
+  std::string to_string(int digits = 34) const;
+
+  Quad operator-() const;
+  friend Quad operator+(const Quad& a, const Quad& b);
+  friend Quad operator-(const Quad& a, const Quad& b);
+  friend Quad operator*(const Quad& a, const Quad& b);
+  friend Quad operator/(const Quad& a, const Quad& b);
+  Quad& operator+=(const Quad& b) { return *this = *this + b; }
+  Quad& operator-=(const Quad& b) { return *this = *this - b; }
+  Quad& operator*=(const Quad& b) { return *this = *this * b; }
+  Quad& operator/=(const Quad& b) { return *this = *this / b; }
+
+  friend bool operator==(const Quad& a, const Quad& b);
+  friend bool operator<(const Quad& a, const Quad& b);
+  friend bool operator<=(const Quad& a, const Quad& b);
+  friend bool operator>(const Quad& a, const Quad& b) { return b < a; }
+  friend bool operator>=(const Quad& a, const Quad& b) { return b <= a; }
+
+ private:
+  friend struct QuadAccess;
+  struct Uninitialised {};
+  explicit Quad(Uninitialised) {}
+  static Quad from_integer(std::int64_t value);
+  std::int64_t to_integer() const;
+
+  alignas(16) std::byte storage_[32];
+};
 
 Quad exp(const Quad& x);
 Quad expm1(const Quad& x);
@@ -17,12 +64,15 @@ Quad log1p(const Quad& x);
 Quad sqrt(const Quad& x);
 Quad tanh(const Quad& x);
 Quad erf(const Quad& x);
+Quad erfc(const Quad& x);
 Quad sin(const Quad& x);
 Quad cos(const Quad& x);
 Quad pow(const Quad& x, const Quad& y);
 Quad abs(const Quad& x);
 Quad floor(const Quad& x);
 Quad ceil(const Quad& x);
+/// x · 2^exponent, exactly unless it over- or underflows.
+Quad ldexp(const Quad& x, int exponent);
 bool isfinite(const Quad& x);
 Quad atan_of_one(const Quad&);
 

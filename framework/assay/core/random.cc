@@ -31,19 +31,21 @@ std::array<std::uint32_t, 4> random_bits(RandomStream stream, std::uint32_t step
   return {bits[0], bits[1], bits[2], bits[3]};
 }
 
-double random_uniform(RandomStream stream, std::uint32_t step, std::uint32_t sample, std::uint32_t element) noexcept {
+double random_uniform(RandomStream stream, std::uint32_t step, std::uint32_t sample,
+                      std::uint32_t element) noexcept {
   const auto bits = random_bits(stream, step, sample, element);
   return unit(bits[0], bits[1]);
 }
 
-double random_normal(RandomStream stream, std::uint32_t step, std::uint32_t sample, std::uint32_t element) noexcept {
+double random_normal(RandomStream stream, std::uint32_t step, std::uint32_t sample,
+                     std::uint32_t element) noexcept {
   const auto bits = random_bits(stream, step, sample, element);
   const double radius = std::sqrt(-2.0 * std::log(1.0 - unit(bits[0], bits[1])));
   return radius * std::cos(2.0 * std::numbers::pi * unit(bits[2], bits[3]));
 }
 
-std::uint32_t random_below(RandomStream stream, std::uint32_t step, std::uint32_t sample, std::uint32_t element,
-                           std::uint32_t bound) noexcept {
+std::uint32_t random_below(RandomStream stream, std::uint32_t step, std::uint32_t sample,
+                           std::uint32_t element, std::uint32_t bound) noexcept {
   const auto bits = random_bits(stream, step, sample, element);
   // The high 32 bits of (64 random bits) · bound, in two halves.
   const std::uint64_t low = (static_cast<std::uint64_t>(bits[1]) * bound) >> 32;

@@ -1,5 +1,6 @@
-// Counter-based random numbers (Philox4x32-10; Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
-// A draw is a pure function of (seed, stream, step, sample, element): there is no generator state to save or forget.
+// Counter-based random numbers (Philox4x32-10; Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2,
+// 3"). A draw is a pure function of (seed, stream, step, sample, element): there is no generator state to
+// save or forget.
 #pragma once
 
 #include <array>
@@ -22,13 +23,16 @@ std::array<std::uint32_t, 4> random_bits(RandomStream stream, std::uint32_t step
                                          std::uint32_t element) noexcept;
 
 /// Uniform in [0, 1), 53 bits.
-double random_uniform(RandomStream stream, std::uint32_t step, std::uint32_t sample, std::uint32_t element) noexcept;
+double random_uniform(RandomStream stream, std::uint32_t step, std::uint32_t sample,
+                      std::uint32_t element) noexcept;
 
 /// Standard normal, by Box and Muller from two 53-bit uniforms.
-double random_normal(RandomStream stream, std::uint32_t step, std::uint32_t sample, std::uint32_t element) noexcept;
+double random_normal(RandomStream stream, std::uint32_t step, std::uint32_t sample,
+                     std::uint32_t element) noexcept;
 
-/// Uniform in [0, bound) by multiply-and-shift of 64 bits (bias below 2^-32; Lemire 2019). REQUIRES: bound > 0.
-std::uint32_t random_below(RandomStream stream, std::uint32_t step, std::uint32_t sample, std::uint32_t element,
-                           std::uint32_t bound) noexcept;
+/// Uniform in [0, bound) by multiply-and-shift of 64 bits (bias below 2^-32; Lemire 2019). REQUIRES: bound >
+/// 0.
+std::uint32_t random_below(RandomStream stream, std::uint32_t step, std::uint32_t sample,
+                           std::uint32_t element, std::uint32_t bound) noexcept;
 
 }  // namespace assay

@@ -1,7 +1,7 @@
 // The scalars that generic kernels are written for, and the functions they may call on them.
-// A kernel written as a template over its scalar runs on every dtype: float and double compute, Quad is the high-precision
-// oracle, Dual carries a forward-mode derivative, Lattice computes polynomials exactly. This header has Dual, Lattice and
-// the functions for float and double; quad.h adds Quad.
+// A kernel written as a template over its scalar runs on every dtype: float and double compute, Quad is the
+// high-precision oracle, Dual carries a forward-mode derivative, Lattice computes polynomials exactly. This
+// header has Dual, Lattice and the functions for float and double; quad.h adds Quad.
 #pragma once
 
 #include <cmath>
@@ -18,6 +18,7 @@ using std::abs;
 using std::ceil;
 using std::cos;
 using std::erf;
+using std::erfc;
 using std::exp;
 using std::expm1;
 using std::floor;
@@ -29,13 +30,17 @@ using std::sin;
 using std::sqrt;
 using std::tanh;
 
+/// atan(1) = π/4 in the precision of the argument's type.
+inline float atan_of_one(float) { return std::atan(1.0f); }
+inline double atan_of_one(double) { return std::atan(1.0); }
+
 /// The real value a scalar stands for, without its derivative.
 inline float value_of(float x) { return x; }
 inline double value_of(double x) { return x; }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Dual numbers: a + b·ε with ε² = 0 (Baydin et al. 2018, section 3.1). Comparisons look at the value alone, so a kernel
-// takes the branch that it takes without derivatives.
+// Dual numbers: a + b·ε with ε² = 0 (Baydin et al. 2018, section 3.1). Comparisons look at the value alone,
+// so a kernel takes the branch that it takes without derivatives.
 
 template <class T>
 struct Dual {
@@ -46,14 +51,18 @@ struct Dual {
   Dual(T v) : value(v) {}  // NOLINT: a constant is a dual with derivative zero
   Dual(T v, T d) : value(v), derivative(d) {}
   template <class U>
-    requires(std::is_arithmetic_v<U> && !std::is_same_v<U, T>)
-  Dual(U v) : value(static_cast<T>(v)) {}  // NOLINT
+  requires(std::is_arithmetic_v<U> && !std::is_same_v<U, T>) Dual(U v)
+      : value(static_cast<T>(v)) {}  // NOLINT
 
   explicit operator double() const { return static_cast<double>(value); }
 
   Dual operator-() const { return {-value, -derivative}; }
-  friend Dual operator+(const Dual& a, const Dual& b) { return {a.value + b.value, a.derivative + b.derivative}; }
-  friend Dual operator-(const Dual& a, const Dual& b) { return {a.value - b.value, a.derivative - b.derivative}; }
+  friend Dual operator+(const Dual& a, const Dual& b) {
+    return {a.value + b.value, a.derivative + b.derivative};
+  }
+  friend Dual operator-(const Dual& a, const Dual& b) {
+    return {a.value - b.value, a.derivative - b.derivative};
+  }
   friend Dual operator*(const Dual& a, const Dual& b) {
     return {a.value * b.value, a.derivative * b.value + a.value * b.derivative};
   }
@@ -79,6 +88,10 @@ T value_of(const Dual<T>& x) {
   return x.value;
 }
 
+template <class T>
+Dual<T> atan_of_one(const Dual<T>& x) {
+  return {atan_of_one(x.value), T(0)};
+}
 template <class T>
 Dual<T> exp(const Dual<T>& x) {
   const T e = exp(x.value);
@@ -120,6 +133,11 @@ Dual<T> erf(const Dual<T>& x) {
   const T two_over_sqrt_pi = T(2) / sqrt(T(4) * atan_of_one(x.value));
   return {erf(x.value), two_over_sqrt_pi * exp(-x.value * x.value) * x.derivative};
 }
+template <class T>
+Dual<T> erfc(const Dual<T>& x) {
+  const T two_over_sqrt_pi = T(2) / sqrt(T(4) * atan_of_one(x.value));
+  return {erfc(x.value), -(two_over_sqrt_pi * exp(-x.value * x.value) * x.derivative)};
+}
 /// x^y. The derivative by y is taken only where y carries one, so that pow(negative, constant) stays finite.
 template <class T>
 Dual<T> pow(const Dual<T>& x, const Dual<T>& y) {
@@ -149,13 +167,9 @@ bool isfinite(const Dual<T>& x) {
   return isfinite(x.value) && isfinite(x.derivative);
 }
 
-/// atan(1) = π/4 in the precision of the argument's type.
-inline float atan_of_one(float) { return std::atan(1.0f); }
-inline double atan_of_one(double) { return std::atan(1.0); }
-
 // ---------------------------------------------------------------------------------------------------------------------
-// Lattice: exact integers. What is not exact (overflow, a division with remainder) yields the sticky value `invalid`,
-// which is unequal to everything, as NaN is, so that no comparison passes on it.
+// Lattice: exact integers. What is not exact (overflow, a division with remainder) yields the sticky value
+// `invalid`, which is unequal to everything, as NaN is, so that no comparison passes on it.
 
 struct Lattice {
   static constexpr std::int64_t kInvalid = std::numeric_limits<std::int64_t>::min();
@@ -163,11 +177,9 @@ struct Lattice {
 
   Lattice() = default;
   template <class U>
-    requires std::is_integral_v<U>
-  Lattice(U v) : value(static_cast<std::int64_t>(v)) {}  // NOLINT
+  requires std::is_integral_v<U> Lattice(U v) : value(static_cast<std::int64_t>(v)) {}  // NOLINT
   template <class U>
-    requires std::is_floating_point_v<U>
-  Lattice(U v) : value(exactly(static_cast<double>(v))) {}  // NOLINT
+  requires std::is_floating_point_v<U> Lattice(U v) : value(exactly(static_cast<double>(v))) {}  // NOLINT
 
   bool valid() const { return value != kInvalid; }
   explicit operator double() const {
@@ -177,19 +189,23 @@ struct Lattice {
   Lattice operator-() const { return valid() ? Lattice(-value) : *this; }
   friend Lattice operator+(Lattice a, Lattice b) {
     std::int64_t sum;
-    return a.valid() && b.valid() && !__builtin_add_overflow(a.value, b.value, &sum) ? Lattice(sum) : invalid();
+    return a.valid() && b.valid() && !__builtin_add_overflow(a.value, b.value, &sum) ? Lattice(sum)
+                                                                                     : invalid();
   }
   friend Lattice operator-(Lattice a, Lattice b) {
     std::int64_t difference;
-    return a.valid() && b.valid() && !__builtin_sub_overflow(a.value, b.value, &difference) ? Lattice(difference)
-                                                                                             : invalid();
+    return a.valid() && b.valid() && !__builtin_sub_overflow(a.value, b.value, &difference)
+               ? Lattice(difference)
+               : invalid();
   }
   friend Lattice operator*(Lattice a, Lattice b) {
     std::int64_t product;
-    return a.valid() && b.valid() && !__builtin_mul_overflow(a.value, b.value, &product) ? Lattice(product) : invalid();
+    return a.valid() && b.valid() && !__builtin_mul_overflow(a.value, b.value, &product) ? Lattice(product)
+                                                                                         : invalid();
   }
   friend Lattice operator/(Lattice a, Lattice b) {
-    return a.valid() && b.valid() && b.value != 0 && a.value % b.value == 0 ? Lattice(a.value / b.value) : invalid();
+    return a.valid() && b.valid() && b.value != 0 && a.value % b.value == 0 ? Lattice(a.value / b.value)
+                                                                            : invalid();
   }
   Lattice& operator+=(Lattice b) { return *this = *this + b; }
   Lattice& operator-=(Lattice b) { return *this = *this - b; }

@@ -49,7 +49,9 @@ std::string Shape::to_string() const {
   return text + "]";
 }
 
-bool operator==(const Shape& a, const Shape& b) noexcept { return std::ranges::equal(a.extents(), b.extents()); }
+bool operator==(const Shape& a, const Shape& b) noexcept {
+  return std::ranges::equal(a.extents(), b.extents());
+}
 
 Shape broadcast(const Shape& a, const Shape& b) {
   const int rank = std::max(a.rank(), b.rank());

@@ -1,4 +1,5 @@
-// Shape: the extents of a row-major tensor, and Spec: a shape with an element type. Values, never allocated on the heap.
+// Shape: the extents of a row-major tensor, and Spec: a shape with an element type. Values, never allocated
+// on the heap.
 #pragma once
 
 #include <array>
@@ -28,7 +29,9 @@ class Shape {
   std::int64_t count() const noexcept;
   /// Product of the extents of axes [first, last).
   std::int64_t count(int first, int last) const noexcept;
-  std::span<const std::int64_t> extents() const noexcept { return {extents_.data(), static_cast<std::size_t>(rank_)}; }
+  std::span<const std::int64_t> extents() const noexcept {
+    return {extents_.data(), static_cast<std::size_t>(rank_)};
+  }
 
   /// This shape with `axis` set to `extent`.
   Shape with(int axis, std::int64_t extent) const;

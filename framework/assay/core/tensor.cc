@@ -17,14 +17,22 @@ namespace {
 template <class F>
 auto visit_type(DType dtype, F f) {
   switch (dtype) {
-    case DType::f32: return f(static_cast<float*>(nullptr));
-    case DType::f64: return f(static_cast<double*>(nullptr));
-    case DType::i32: return f(static_cast<std::int32_t*>(nullptr));
-    case DType::u8: return f(static_cast<std::uint8_t*>(nullptr));
-    case DType::quad: return f(static_cast<Quad*>(nullptr));
-    case DType::dual64: return f(static_cast<Dual<double>*>(nullptr));
-    case DType::dual_quad: return f(static_cast<Dual<Quad>*>(nullptr));
-    case DType::lattice: return f(static_cast<Lattice*>(nullptr));
+    case DType::f32:
+      return f(static_cast<float*>(nullptr));
+    case DType::f64:
+      return f(static_cast<double*>(nullptr));
+    case DType::i32:
+      return f(static_cast<std::int32_t*>(nullptr));
+    case DType::u8:
+      return f(static_cast<std::uint8_t*>(nullptr));
+    case DType::quad:
+      return f(static_cast<Quad*>(nullptr));
+    case DType::dual64:
+      return f(static_cast<Dual<double>*>(nullptr));
+    case DType::dual_quad:
+      return f(static_cast<Dual<Quad>*>(nullptr));
+    case DType::lattice:
+      return f(static_cast<Lattice*>(nullptr));
   }
   std::abort();  // the enumeration is closed
 }
@@ -60,7 +68,8 @@ To cast(const From& x) {
 void* allocate_aligned(std::size_t bytes) {
   const std::size_t rounded = (std::max<std::size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
   void* memory = rounded >= bytes ? std::aligned_alloc(kAlignment, rounded) : nullptr;
-  if (memory == nullptr) throw Error("out of memory: " + std::to_string(bytes) + " bytes could not be allocated");
+  if (memory == nullptr)
+    throw Error("out of memory: " + std::to_string(bytes) + " bytes could not be allocated");
   std::memset(memory, 0, rounded);
   return memory;
 }

@@ -63,8 +63,8 @@ class Tensor {
 void* allocate_aligned(std::size_t bytes);
 void release_aligned(void* memory) noexcept;
 
-/// Element-wise conversion into an equally shaped view of any dtype; real to real rounds to nearest, to a dual sets the
-/// derivative to zero, to i32/u8/lattice truncates. Throws Error if the shapes differ.
+/// Element-wise conversion into an equally shaped view of any dtype; real to real rounds to nearest, to a
+/// dual sets the derivative to zero, to i32/u8/lattice truncates. Throws Error if the shapes differ.
 void convert(const TensorView& from, const TensorView& to);
 
 /// All elements as double (rounded, for wider types).

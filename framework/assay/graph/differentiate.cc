@@ -33,7 +33,8 @@ void Vjp::add(std::size_t i, Value contribution) {
                             graph_.node({node_, 0}).op->name, contribution.spec().to_string(), i,
                             input(i).spec().to_string()));
   }
-  contributions_[i] = contributions_[i] ? graph_.apply("add", {contributions_[i], contribution}) : contribution;
+  contributions_[i] =
+      contributions_[i] ? graph_.apply("add", {contributions_[i], contribution}) : contribution;
 }
 
 Value Cotangents::find(Value value) const {
@@ -125,7 +126,8 @@ class ReverseWalk {
       return;
     }
     if (!node.op->expand) {
-      throw Error(fmt::format("op '{}' has no derivative rule, but a derivative through it is needed", node.op->name))
+      throw Error(
+          fmt::format("op '{}' has no derivative rule, but a derivative through it is needed", node.op->name))
           .note("ops that are themselves derivatives, such as max_pool2d_grad, are not differentiable twice");
     }
     // Differentiated through its expansion: the finer ops are built again on the same operands, and walked.
@@ -147,7 +149,8 @@ class ReverseWalk {
 
 }  // namespace
 
-Cotangents differentiate(std::span<const Value> outputs, std::span<const Value> seeds, std::span<const Value> wanted) {
+Cotangents differentiate(std::span<const Value> outputs, std::span<const Value> seeds,
+                         std::span<const Value> wanted) {
   Cotangents result;
   if (outputs.empty()) return result;
   Graph& graph = outputs.front().graph();

@@ -1,5 +1,6 @@
-// Reverse-mode differentiation as a graph transformation: a reverse walk in which each op's derivative rule emits ordinary
-// ops, and the framework accumulates (article, "The Calculus of Blame": ∂f/∂x_i = Σ_j ∂f/∂g_j · ∂g_j/∂x_i).
+// Reverse-mode differentiation as a graph transformation: a reverse walk in which each op's derivative rule
+// emits ordinary ops, and the framework accumulates (article, "The Calculus of Blame": ∂f/∂x_i = Σ_j ∂f/∂g_j
+// · ∂g_j/∂x_i).
 #pragma once
 
 #include <map>
@@ -25,7 +26,8 @@ class Vjp {
   bool has_cotangent(std::size_t i) const { return static_cast<bool>(cotangents_[i]); }
   /// Whether anything asks for the cotangent of input i; emitting it otherwise is harmless but wasteful.
   bool wanted(std::size_t i) const { return wanted_[i]; }
-  /// Adds a contribution to ∂L/∂input(i). Throws Error if its spec is not the input's: a broadcast must be summed away.
+  /// Adds a contribution to ∂L/∂input(i). Throws Error if its spec is not the input's: a broadcast must be
+  /// summed away.
   void add(std::size_t i, Value contribution);
 
   std::span<const Value> contributions() const { return contributions_; }
@@ -49,9 +51,10 @@ class Cotangents {
   std::map<ValueId, Value> cotangents_;
 };
 
-/// Pulls `seeds` (∂L/∂outputs) back to every value on a path from `wanted` to `outputs`, appending nodes to the graph.
-/// Throws Error naming op and layer where a derivative is needed through an op that has none.
-Cotangents differentiate(std::span<const Value> outputs, std::span<const Value> seeds, std::span<const Value> wanted);
+/// Pulls `seeds` (∂L/∂outputs) back to every value on a path from `wanted` to `outputs`, appending nodes to
+/// the graph. Throws Error naming op and layer where a derivative is needed through an op that has none.
+Cotangents differentiate(std::span<const Value> outputs, std::span<const Value> seeds,
+                         std::span<const Value> wanted);
 
 /// The same for a scalar loss with seed 1. Throws Error if the loss is not a scalar.
 Cotangents differentiate(Value loss, std::span<const Value> wanted);

@@ -19,15 +19,24 @@ const T& get(const Fields& fields, std::string_view name) {
 
 std::string_view kind_name(FieldKind kind) {
   switch (kind) {
-    case FieldKind::boolean: return "true or false";
-    case FieldKind::integer: return "an integer";
-    case FieldKind::number: return "a number";
-    case FieldKind::text: return "text";
-    case FieldKind::choice: return "a name";
-    case FieldKind::integers: return "a list of integers";
-    case FieldKind::numbers: return "a list of numbers";
-    case FieldKind::pair: return "[height, width]";
-    case FieldKind::padding: return "valid, same, or [top, bottom, left, right]";
+    case FieldKind::boolean:
+      return "true or false";
+    case FieldKind::integer:
+      return "an integer";
+    case FieldKind::number:
+      return "a number";
+    case FieldKind::text:
+      return "text";
+    case FieldKind::choice:
+      return "a name";
+    case FieldKind::integers:
+      return "a list of integers";
+    case FieldKind::numbers:
+      return "a list of numbers";
+    case FieldKind::pair:
+      return "[height, width]";
+    case FieldKind::padding:
+      return "valid, same, or [top, bottom, left, right]";
   }
   return "";
 }
@@ -36,14 +45,21 @@ bool fits(FieldKind kind, const FieldValue& value) {
   using Integers = std::vector<std::int64_t>;
   const auto* integers = std::get_if<Integers>(&value);
   switch (kind) {
-    case FieldKind::boolean: return std::holds_alternative<bool>(value);
-    case FieldKind::integer: return std::holds_alternative<std::int64_t>(value);
-    case FieldKind::number: return std::holds_alternative<double>(value);
+    case FieldKind::boolean:
+      return std::holds_alternative<bool>(value);
+    case FieldKind::integer:
+      return std::holds_alternative<std::int64_t>(value);
+    case FieldKind::number:
+      return std::holds_alternative<double>(value);
     case FieldKind::text:
-    case FieldKind::choice: return std::holds_alternative<std::string>(value);
-    case FieldKind::integers: return integers != nullptr;
-    case FieldKind::numbers: return std::holds_alternative<std::vector<double>>(value);
-    case FieldKind::pair: return integers != nullptr && integers->size() == 2;
+    case FieldKind::choice:
+      return std::holds_alternative<std::string>(value);
+    case FieldKind::integers:
+      return integers != nullptr;
+    case FieldKind::numbers:
+      return std::holds_alternative<std::vector<double>>(value);
+    case FieldKind::pair:
+      return integers != nullptr && integers->size() == 2;
     case FieldKind::padding:
       if (const auto* text = std::get_if<std::string>(&value)) return *text == "valid" || *text == "same";
       return integers != nullptr && integers->size() == 4;
@@ -53,7 +69,8 @@ bool fits(FieldKind kind, const FieldValue& value) {
 
 void check_range(const FieldDef& def, double x, std::string_view subject) {
   if (x >= def.minimum && x <= def.maximum) return;
-  throw Error(fmt::format("field '{}' of {} is {}, outside [{}, {}]", def.name, subject, x, def.minimum, def.maximum));
+  throw Error(fmt::format("field '{}' of {} is {}, outside [{}, {}]", def.name, subject, x, def.minimum,
+                          def.maximum));
 }
 
 void check(const FieldDef& def, const FieldValue& value, std::string_view subject) {
@@ -147,7 +164,8 @@ Fields complete(std::span<const FieldDef> defs, const Fields& given, std::string
   Fields full;
   for (const FieldDef& def : defs) {
     const FieldValue* value = given.find(def.name);
-    if (value == nullptr && def.required) throw Error(fmt::format("field '{}' of {} is missing", def.name, subject));
+    if (value == nullptr && def.required)
+      throw Error(fmt::format("field '{}' of {} is missing", def.name, subject));
     const FieldValue& chosen = value != nullptr ? *value : def.fallback;
     check(def, chosen, subject);
     full.set(def.name, chosen);

@@ -1,5 +1,5 @@
-// Fields: the typed, named settings of an op, a layer, a loss, an optimizer or a data source, and FieldDef: what may be set.
-// One description serves parsing, printing, `assay list`, hashing and reproduction.
+// Fields: the typed, named settings of an op, a layer, a loss, an optimizer or a data source, and FieldDef:
+// what may be set. One description serves parsing, printing, `assay list`, hashing and reproduction.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,8 @@ enum class FieldKind : std::uint8_t {
   integers,  ///< std::vector<std::int64_t>
   numbers,   ///< std::vector<double>
   pair,      ///< std::vector<std::int64_t> {height, width}; a file may give one number for both
-  padding,   ///< std::string "valid" or "same", or std::vector<std::int64_t> {top, bottom, left, right}; a file may give
-             ///< one number for all four sides or [height, width]
+  padding,   ///< std::string "valid" or "same", or std::vector<std::int64_t> {top, bottom, left, right}; a
+            ///< file may give one number for all four sides or [height, width]
 };
 
 struct FieldDef {
@@ -71,8 +71,9 @@ class Fields {
 /// "1.5", "true", "[1, 2]".
 std::string to_string(const FieldValue& value);
 
-/// `given` in the order of `defs`, with defaults filled in. Throws Error for an unknown name, a missing required field, a
-/// value of the wrong type, an unknown choice, or a number out of range; `subject` is "op 'conv2d'".
+/// `given` in the order of `defs`, with defaults filled in. Throws Error for an unknown name, a missing
+/// required field, a value of the wrong type, an unknown choice, or a number out of range; `subject` is "op
+/// 'conv2d'".
 Fields complete(std::span<const FieldDef> defs, const Fields& given, std::string_view subject);
 
 }  // namespace assay

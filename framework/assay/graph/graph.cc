@@ -30,10 +30,14 @@ std::pair<std::size_t, std::size_t> arity(const OpDef& op) {
 
 std::string_view Node::label() const {
   switch (kind) {
-    case NodeKind::op: return op->name;
-    case NodeKind::input: return "input";
-    case NodeKind::state: return "state";
-    case NodeKind::constant: return "constant";
+    case NodeKind::op:
+      return op->name;
+    case NodeKind::input:
+      return "input";
+    case NodeKind::state:
+      return "state";
+    case NodeKind::constant:
+      return "constant";
   }
   return "";
 }
@@ -73,19 +77,22 @@ Value Graph::constant(double number, DType dtype, const Shape& shape) {
   return {this, {static_cast<std::int32_t>(nodes_.size() - 1), 0}};
 }
 
-std::vector<Value> Graph::apply_all(std::string_view name, std::span<const Value> inputs, const Fields& fields) {
+std::vector<Value> Graph::apply_all(std::string_view name, std::span<const Value> inputs,
+                                    const Fields& fields) {
   Node node;
   node.op = &ops_->at(name);
   std::vector<Spec> specs;
   for (const Value& input : inputs) {
-    if (!input || &input.graph() != this) throw Error(fmt::format("an operand of op '{}' is not of this graph", name));
+    if (!input || &input.graph() != this)
+      throw Error(fmt::format("an operand of op '{}' is not of this graph", name));
     node.inputs.push_back(input.id());
     specs.push_back(input.spec());
   }
   try {
     const auto [least, most] = arity(*node.op);
     if (inputs.size() < least || inputs.size() > most) {
-      throw Error(fmt::format("{} operands where op '{}' takes ({})", inputs.size(), name, join(node.op->inputs)));
+      throw Error(
+          fmt::format("{} operands where op '{}' takes ({})", inputs.size(), name, join(node.op->inputs)));
     }
     node.fields = complete(node.op->fields, fields, fmt::format("op '{}'", name));
     node.outputs = node.op->infer(Call{specs, node.fields});
@@ -99,7 +106,8 @@ std::vector<Value> Graph::apply_all(std::string_view name, std::span<const Value
   nodes_.push_back(std::move(node));
   std::vector<Value> results;
   for (std::size_t i = 0; i < nodes_.back().outputs.size(); ++i) {
-    results.emplace_back(this, ValueId{static_cast<std::int32_t>(nodes_.size() - 1), static_cast<std::int32_t>(i)});
+    results.emplace_back(this,
+                         ValueId{static_cast<std::int32_t>(nodes_.size() - 1), static_cast<std::int32_t>(i)});
   }
   return results;
 }
@@ -120,7 +128,8 @@ void Graph::output(std::string_view name, Value value) {
 
 void Graph::update(Value state, Value successor) {
   const Node& node = this->node(state.id());
-  if (node.kind != NodeKind::state) throw Error(fmt::format("'{}' is not a state and has no successor", node.label()));
+  if (node.kind != NodeKind::state)
+    throw Error(fmt::format("'{}' is not a state and has no successor", node.label()));
   if (state.spec() != successor.spec()) {
     throw Error(fmt::format("state '{}' is {} but its successor is {}", node.name, state.spec().to_string(),
                             successor.spec().to_string()));
@@ -155,11 +164,12 @@ std::string Graph::to_string() const {
     if (node.kind == NodeKind::constant) operands = fmt::format("{}", node.constant);
     if (!node.name.empty()) operands = node.name;
     text += fmt::format("%{} = {}({}) {}: {}{}\n", i, node.label(), operands,
-                        node.fields.items().empty() ? "" : node.fields.to_string() + " ", describe(node.outputs),
-                        node.scope.empty() ? "" : "  # " + node.scope);
+                        node.fields.items().empty() ? "" : node.fields.to_string() + " ",
+                        describe(node.outputs), node.scope.empty() ? "" : "  # " + node.scope);
   }
   for (const auto& [name, id] : outputs_) text += fmt::format("output {} = {}\n", name, reference(id));
-  for (const auto& [state, id] : updates_) text += fmt::format("update {} = {}\n", node(state).name, reference(id));
+  for (const auto& [state, id] : updates_)
+    text += fmt::format("update {} = {}\n", node(state).name, reference(id));
   return text;
 }
 

@@ -1,5 +1,6 @@
-// Graph: static single assignment nodes, each an op applied to values, with specs inferred as nodes are added.
-// Nodes never change once added; passes build new graphs. A graph does not execute: see program/program.h.
+// Graph: static single assignment nodes, each an op applied to values, with specs inferred as nodes are
+// added. Nodes never change once added; passes build new graphs. A graph does not execute: see
+// program/program.h.
 #pragma once
 
 #include <compare>
@@ -25,7 +26,8 @@ struct ValueId {
   friend auto operator<=>(const ValueId&, const ValueId&) = default;
 };
 
-/// A value of a graph that is being built: a handle, cheap to copy. Functions such as `mul(a, b)` take and return these.
+/// A value of a graph that is being built: a handle, cheap to copy. Functions such as `mul(a, b)` take and
+/// return these.
 class Value {
  public:
   Value() = default;
@@ -52,10 +54,10 @@ struct Node {
   Fields fields;              ///< complete
   std::vector<ValueId> inputs;
   std::vector<Spec> outputs;
-  std::string name;           ///< of an input or a state value
-  double constant = 0.0;      ///< every element of a constant
-  std::string scope;          ///< the layer (or "loss", "optimizer") that it was built for
-  bool backward = false;      ///< built by differentiation
+  std::string name;       ///< of an input or a state value
+  double constant = 0.0;  ///< every element of a constant
+  std::string scope;      ///< the layer (or "loss", "optimizer") that it was built for
+  bool backward = false;  ///< built by differentiation
 
   std::string_view label() const;  ///< the op's name, or "input", "state", "constant"
 };
@@ -67,31 +69,35 @@ class Graph {
   Graph(Graph&&) = default;
   Graph& operator=(Graph&&) = default;
 
-  /// A value that the caller provides before every run. Throws Error for a name that is taken by another spec; the same
-  /// name with the same spec is the same value.
+  /// A value that the caller provides before every run. Throws Error for a name that is taken by another
+  /// spec; the same name with the same spec is the same value.
   Value input(std::string_view name, const Spec& spec);
   /// A value that outlives a run: a parameter, a moment, a running statistic. Same rule for names.
   Value state(std::string_view name, const Spec& spec);
   /// A tensor filled with one number.
   Value constant(double number, DType dtype, const Shape& shape = {});
 
-  /// Applies an op. Fields that are left out take their defaults. Throws Error in the context of op and scope.
+  /// Applies an op. Fields that are left out take their defaults. Throws Error in the context of op and
+  /// scope.
   Value apply(std::string_view op, std::span<const Value> inputs, const Fields& fields = {});
   Value apply(std::string_view op, std::initializer_list<Value> inputs, const Fields& fields = {}) {
     return apply(op, std::span<const Value>(inputs.begin(), inputs.size()), fields);
   }
   /// The same, returning every output.
   std::vector<Value> apply_all(std::string_view op, std::span<const Value> inputs, const Fields& fields = {});
-  std::vector<Value> apply_all(std::string_view op, std::initializer_list<Value> inputs, const Fields& fields = {}) {
+  std::vector<Value> apply_all(std::string_view op, std::initializer_list<Value> inputs,
+                               const Fields& fields = {}) {
     return apply_all(op, std::span<const Value>(inputs.begin(), inputs.size()), fields);
   }
 
-  /// Appends a copy of another graph's node on operands of this one. REQUIRES: the operands have the specs of the node's own.
+  /// Appends a copy of another graph's node on operands of this one. REQUIRES: the operands have the specs of
+  /// the node's own.
   void adopt(const Node& node, std::vector<ValueId> inputs);
 
   /// Names a value that can be read after a run. Throws Error for a name that is taken.
   void output(std::string_view name, Value value);
-  /// The value that a state has after a run. Throws Error if the specs differ or the state already has a successor.
+  /// The value that a state has after a run. Throws Error if the specs differ or the state already has a
+  /// successor.
   void update(Value state, Value successor);
 
   const std::deque<Node>& nodes() const { return nodes_; }

@@ -1,5 +1,6 @@
-// OpDef: one mathematical function on tensors as a record — its name, fields, shape rule, derivative rule, expansion and
-// geometry cases. An op touches no data and knows no backend. The ops themselves are in assay/ops/.
+// OpDef: one mathematical function on tensors as a record — its name, fields, shape rule, derivative rule,
+// expansion and geometry cases. An op touches no data and knows no backend. The ops themselves are in
+// assay/ops/.
 #pragma once
 
 #include <cstdint>
@@ -58,7 +59,8 @@ struct Case {
 struct OpDef {
   std::string name;
   std::string formula;  ///< one line, in the notation of the article where it has one
-  std::vector<std::string> inputs;   ///< names; a trailing '?' marks an input that may be left out, '*' a repeated one
+  std::vector<std::string>
+      inputs;  ///< names; a trailing '?' marks an input that may be left out, '*' a repeated one
   std::vector<std::string> outputs;  ///< names
   std::vector<FieldDef> fields{};
   InferRule infer;
@@ -68,7 +70,8 @@ struct OpDef {
 
   bool view = false;        ///< output 0 is input 0 under another shape: no kernel runs
   bool polynomial = false;  ///< + − × (and divisions by counts) only: exact on the lattice
-  std::vector<int> undifferentiated{};  ///< inputs through which no derivative flows by definition (a mask, a statistic)
+  std::vector<int>
+      undifferentiated{};  ///< inputs through which no derivative flows by definition (a mask, a statistic)
 };
 
 using OpTable = NamedTable<OpDef>;

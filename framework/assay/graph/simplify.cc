@@ -60,20 +60,23 @@ Graph simplify(const Graph& graph) {
 
 void verify_graph(const Graph& graph) {
   const auto violated = [](std::size_t n, const std::string& what) {
-    throw Error(fmt::format("internal: graph node %{}: {}", n, what)).help("this is a defect of assay or of a plugin");
+    throw Error(fmt::format("internal: graph node %{}: {}", n, what))
+        .help("this is a defect of assay or of a plugin");
   };
   for (std::size_t n = 0; n < graph.nodes().size(); ++n) {
     const Node& node = graph.nodes()[n];
     std::vector<Spec> specs;
     for (ValueId id : node.inputs) {
-      if (id.node < 0 || static_cast<std::size_t>(id.node) >= n) violated(n, "an operand does not precede it");
+      if (id.node < 0 || static_cast<std::size_t>(id.node) >= n)
+        violated(n, "an operand does not precede it");
       if (static_cast<std::size_t>(id.output) >= graph.node(id).outputs.size()) violated(n, "no such output");
       specs.push_back(graph.spec(id));
     }
     if (node.kind != NodeKind::op) continue;
     const std::vector<Spec> inferred = node.op->infer(Call{specs, node.fields});
     if (inferred != node.outputs) violated(n, "its specs are not those of its shape rule");
-    if (node.op->view && specs.front().count() != node.outputs.front().count()) violated(n, "a view changes its count");
+    if (node.op->view && specs.front().count() != node.outputs.front().count())
+      violated(n, "a view changes its count");
   }
   for (const auto& [state, successor] : graph.updates()) {
     if (graph.node(state).kind != NodeKind::state) violated(state.node, "updated, but not a state");

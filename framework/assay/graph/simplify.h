@@ -5,11 +5,13 @@
 
 namespace assay {
 
-/// The same outputs and updates from fewer nodes: equal ops on equal values are computed once, and what nothing needs is
-/// dropped. Ops are pure (a random op takes its key as an input), so every merge is exact. Inputs and states stay.
+/// The same outputs and updates from fewer nodes: equal ops on equal values are computed once, and what
+/// nothing needs is dropped. Ops are pure (a random op takes its key as an input), so every merge is exact.
+/// Inputs and states stay.
 Graph simplify(const Graph& graph);
 
-/// Re-infers every spec and checks operand order, updates and outputs. Throws Error ("internal: ...") on a violation.
+/// Re-infers every spec and checks operand order, updates and outputs. Throws Error ("internal: ...") on a
+/// violation.
 void verify_graph(const Graph& graph);
 
 }  // namespace assay

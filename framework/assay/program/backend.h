@@ -1,4 +1,5 @@
-// Backend: answers one question about a site in the graph — would you take this, and how? One override makes a backend.
+// Backend: answers one question about a site in the graph — would you take this, and how? One override makes
+// a backend.
 //
 // A complete backend that accelerates one op and leaves the rest to the reference, visibly:
 //
@@ -6,10 +7,10 @@
 //    public:
 //     std::string_view name() const noexcept override { return "doubler"; }
 //     assay::Offer offer(const assay::Site& site) const override {
-//       if (site.ops.size() != 1 || site.op().name != "neg") return assay::Refusal{"only neg is implemented"};
-//       if (site.input(0).dtype != assay::DType::f32) return assay::Refusal{"only f32 is implemented"};
-//       const std::int64_t n = site.input(0).count();
-//       return assay::make_plan("doubler.neg", [n](const assay::Io& io) {
+//       if (site.ops.size() != 1 || site.op().name != "neg") return assay::Refusal{"only neg is
+//       implemented"}; if (site.input(0).dtype != assay::DType::f32) return assay::Refusal{"only f32 is
+//       implemented"}; const std::int64_t n = site.input(0).count(); return assay::make_plan("doubler.neg",
+//       [n](const assay::Io& io) {
 //         for (std::int64_t i = 0; i < n; ++i) io.out<float>(0)[i] = -io.in<float>(0)[i];
 //       });
 //     }
@@ -31,10 +32,12 @@
 
 namespace assay {
 
-/// How a value lies in memory. Canonical is dense and row-major; any other layout is private to the backend that named it.
+/// How a value lies in memory. Canonical is dense and row-major; any other layout is private to the backend
+/// that named it.
 struct Layout {
-  std::string key;        ///< empty: canonical
-  std::size_t bytes = 0;  ///< of the whole buffer, padding included; 0 with the canonical layout: Spec::bytes()
+  std::string key;  ///< empty: canonical
+  std::size_t bytes =
+      0;  ///< of the whole buffer, padding included; 0 with the canonical layout: Spec::bytes()
 
   bool canonical() const { return key.empty(); }
   std::size_t bytes_of(const Spec& spec) const { return canonical() ? spec.bytes() : bytes; }
@@ -44,13 +47,14 @@ struct Layout {
 /// A value at the boundary of a site.
 struct Port {
   Spec spec;
-  Layout layout;             ///< of an input: as it lies now
-  bool layout_free = false;  ///< an input whose layout is still to be chosen (a state that no kernel has claimed yet)
+  Layout layout;  ///< of an input: as it lies now
+  bool layout_free =
+      false;  ///< an input whose layout is still to be chosen (a state that no kernel has claimed yet)
 };
 
 /// Where an op inside a site takes an operand from: the site's own input, or an earlier op of the site.
 struct Operand {
-  int op = -1;    ///< -1: the site's input `index`; else output `index` of ops[op]
+  int op = -1;  ///< -1: the site's input `index`; else output `index` of ops[op]
   int index = 0;
 };
 
@@ -76,12 +80,15 @@ struct Site {
 
 /// What a kernel promises about its rounding; read by the verification.
 struct Accuracy {
-  /// Height of the tallest chain of additions behind one output element; 0: any order, the number of terms bounds it.
+  /// Height of the tallest chain of additions behind one output element; 0: any order, the number of terms
+  /// bounds it.
   std::int64_t height = 0;
-  /// Contract of the function evaluated: error ≤ max(ulp units in the last place, absolute). 0: correctly rounded.
+  /// Contract of the function evaluated: error ≤ max(ulp units in the last place, absolute). 0: correctly
+  /// rounded.
   double ulp = 0.0;
   double absolute = 0.0;
-  /// Not empty where the kernel evaluates another formula than the op's ("winograd"): reported, and bounded by its own rule.
+  /// Not empty where the kernel evaluates another formula than the op's ("winograd"): reported, and bounded
+  /// by its own rule.
   std::string algebra{};
 };
 
@@ -93,9 +100,9 @@ struct InPlace {
 
 /// How a backend takes a site. Planning may be slow; `bind` is called once if the plan is chosen.
 struct Plan {
-  std::string implementation;       ///< "openmp.gemm.avx512", shown in the placement table
-  std::vector<Layout> inputs{};     ///< wanted of each input; empty: canonical all
-  std::vector<Layout> outputs{};    ///< produced; empty: canonical all
+  std::string implementation;     ///< "openmp.gemm.avx512", shown in the placement table
+  std::vector<Layout> inputs{};   ///< wanted of each input; empty: canonical all
+  std::vector<Layout> outputs{};  ///< produced; empty: canonical all
   std::size_t scratch_bytes = 0;
   std::vector<InPlace> in_place{};
   Accuracy accuracy{};
@@ -121,8 +128,8 @@ Plan make_plan(std::string implementation, F function) {
   return plan;
 }
 
-/// A chain of ops that a backend can take as one: each op consumes output 0 of the one before (as any operand), which has
-/// no other use. Each step lists the names it accepts.
+/// A chain of ops that a backend can take as one: each op consumes output 0 of the one before (as any
+/// operand), which has no other use. Each step lists the names it accepts.
 struct Pattern {
   std::string name;
   std::vector<std::vector<std::string>> steps;
@@ -136,8 +143,11 @@ class Backend {
   virtual Offer offer(const Site& site) const = 0;
   /// Fusions to try, longest first.
   virtual std::span<const Pattern> patterns() const { return {}; }
-  /// A kernel of one input and one output that changes the layout of a value; null where neither layout is this backend's.
-  virtual KernelPtr reorder(const Spec&, const Layout& /*from*/, const Layout& /*to*/) const { return nullptr; }
+  /// A kernel of one input and one output that changes the layout of a value; null where neither layout is
+  /// this backend's.
+  virtual KernelPtr reorder(const Spec&, const Layout& /*from*/, const Layout& /*to*/) const {
+    return nullptr;
+  }
   /// "onednn 2.6.3, 2 threads, avx512_core": for the run record.
   virtual std::string description() const { return std::string(name()); }
 };

@@ -1,5 +1,6 @@
-// Generic kernels: one function template over the scalar becomes the reference kernel of an op on every dtype, so that every
-// oracle of the verification applies to it. The way in which the reference backend is written, and a plugin's op too.
+// Generic kernels: one function template over the scalar becomes the reference kernel of an op on every
+// dtype, so that every oracle of the verification applies to it. The way in which the reference backend is
+// written, and a plugin's op too.
 //
 //   kernels.add("square", assay::for_every_scalar([]<class T>(const assay::Site& site) {
 //     const std::int64_t n = site.input(0).count();
@@ -34,8 +35,8 @@ enum class Scalars : std::uint8_t {
   continuous  ///< without Lattice: it calls exp, sqrt, ...
 };
 
-/// An offer for sites of one op. `generic` is a callable with a template operator()<T>(const Site&) that returns the bound
-/// kernel function `void(const Io&)`.
+/// An offer for sites of one op. `generic` is a callable with a template operator()<T>(const Site&) that
+/// returns the bound kernel function `void(const Io&)`.
 template <Scalars scalars = Scalars::continuous, class Generic>
 OfferRule for_every_scalar(Generic generic) {
   return [generic](const Site& site) -> Offer {
@@ -43,18 +44,24 @@ OfferRule for_every_scalar(Generic generic) {
       return make_plan("reference." + site.op().name, generic.template operator()<T>(site));
     };
     switch (const DType dtype = compute_dtype(site)) {
-      case DType::f32: return plan.template operator()<float>();
-      case DType::f64: return plan.template operator()<double>();
-      case DType::quad: return plan.template operator()<Quad>();
-      case DType::dual64: return plan.template operator()<Dual<double>>();
-      case DType::dual_quad: return plan.template operator()<Dual<Quad>>();
+      case DType::f32:
+        return plan.template operator()<float>();
+      case DType::f64:
+        return plan.template operator()<double>();
+      case DType::quad:
+        return plan.template operator()<Quad>();
+      case DType::dual64:
+        return plan.template operator()<Dual<double>>();
+      case DType::dual_quad:
+        return plan.template operator()<Dual<Quad>>();
       case DType::lattice:
         if constexpr (scalars == Scalars::all) {
           return plan.template operator()<Lattice>();
         } else {
           return Refusal{"op '" + site.op().name + "' is not exact on integers"};
         }
-      default: return Refusal{"dtype " + std::string(name_of(dtype))};
+      default:
+        return Refusal{"dtype " + std::string(name_of(dtype))};
     }
   };
 }

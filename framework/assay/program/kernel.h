@@ -6,8 +6,9 @@
 
 namespace assay {
 
-/// The buffers of one execution, in the order of the site's inputs and outputs. 64-byte aligned, each as large as the
-/// plan's layout says. An input may share its buffer with an output only as the plan's `in_place` allows.
+/// The buffers of one execution, in the order of the site's inputs and outputs. 64-byte aligned, each as
+/// large as the plan's layout says. An input may share its buffer with an output only as the plan's
+/// `in_place` allows.
 struct Io {
   const void* const* inputs = nullptr;
   void* const* outputs = nullptr;

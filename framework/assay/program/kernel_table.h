@@ -1,5 +1,5 @@
-// KernelTable: the kernels that a backend looks its offers up in, by op name. Built-in kernels and those that a plugin adds
-// to an existing backend stand in the same table; the newest is asked first.
+// KernelTable: the kernels that a backend looks its offers up in, by op name. Built-in kernels and those that
+// a plugin adds to an existing backend stand in the same table; the newest is asked first.
 #pragma once
 
 #include <functional>
@@ -22,7 +22,8 @@ class KernelTable {
   };
 
   void add(std::string_view op, OfferRule offer, std::string_view owner) {
-    entries_[std::string(op)].insert(entries_[std::string(op)].begin(), Entry{std::move(offer), std::string(owner)});
+    entries_[std::string(op)].insert(entries_[std::string(op)].begin(),
+                                     Entry{std::move(offer), std::string(owner)});
   }
 
   /// The first plan among the entries for the site's first op, or the reasons of all that refused.

@@ -1,0 +1,21 @@
+// The reference backend: plain scalar loops, one per op, in the order of the formula. It is the executable
+// definition of every op on every dtype, shares no loop with any other backend, and is where every fallback
+// ends.
+#pragma once
+
+#include <string_view>
+
+#include "assay/program/kernel_table.h"
+#include "assay/registry/registry.h"
+
+namespace assay {
+
+BackendDef reference_backend();
+
+void add_elementwise_kernels(KernelTable& kernels, std::string_view owner);
+void add_activation_kernels(KernelTable& kernels, std::string_view owner);
+void add_linear_kernels(KernelTable& kernels, std::string_view owner);
+void add_reduce_kernels(KernelTable& kernels, std::string_view owner);
+void add_movement_kernels(KernelTable& kernels, std::string_view owner);
+
+}  // namespace assay

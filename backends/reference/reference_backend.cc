@@ -1,0 +1,39 @@
+#include "backends/reference/reference.h"
+
+namespace assay {
+namespace {
+
+class ReferenceBackend final : public Backend {
+ public:
+  explicit ReferenceBackend(const KernelTable& kernels) : kernels_(kernels) {}
+  std::string_view name() const noexcept override { return "reference"; }
+  Offer offer(const Site& site) const override {
+    if (site.ops.size() != 1) return Refusal{"the reference computes each op by itself"};
+    return kernels_.offer(site);
+  }
+  std::string description() const override { return "reference, scalar loops, 1 thread"; }
+
+ private:
+  const KernelTable& kernels_;
+};
+
+}  // namespace
+
+BackendDef reference_backend() {
+  BackendDef def;
+  def.name = "reference";
+  def.summary = "plain scalar loops, one per op: the executable definition of every op, on every dtype";
+  def.kernels = [](KernelTable& kernels, std::string_view owner) {
+    add_elementwise_kernels(kernels, owner);
+    add_activation_kernels(kernels, owner);
+    add_linear_kernels(kernels, owner);
+    add_reduce_kernels(kernels, owner);
+    add_movement_kernels(kernels, owner);
+  };
+  def.create = [](const BackendContext& context) {
+    return std::make_unique<ReferenceBackend>(context.kernels);
+  };
+  return def;
+}
+
+}  // namespace assay
