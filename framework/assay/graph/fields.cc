@@ -37,6 +37,10 @@ std::string_view kind_name(FieldKind kind) {
       return "[height, width]";
     case FieldKind::padding:
       return "valid, same, or [top, bottom, left, right]";
+    case FieldKind::texts:
+      return "a list of texts";
+    case FieldKind::array:
+      return "nested lists of numbers";
   }
   return "";
 }
@@ -63,6 +67,12 @@ bool fits(FieldKind kind, const FieldValue& value) {
     case FieldKind::padding:
       if (const auto* text = std::get_if<std::string>(&value)) return *text == "valid" || *text == "same";
       return integers != nullptr && integers->size() == 4;
+    case FieldKind::texts:
+      return std::holds_alternative<std::vector<std::string>>(value);
+    case FieldKind::array: {
+      const auto* array = std::get_if<Array>(&value);
+      return array != nullptr && array->shape.count() == static_cast<std::int64_t>(array->values.size());
+    }
   }
   return false;
 }
@@ -93,6 +103,20 @@ void check(const FieldDef& def, const FieldValue& value, std::string_view subjec
   if (const auto* list = std::get_if<std::vector<std::int64_t>>(&value)) {
     for (std::int64_t x : *list) check_range(def, static_cast<double>(x), subject);
   }
+  if (const auto* array = std::get_if<Array>(&value)) {
+    for (double x : array->values) check_range(def, x, subject);
+  }
+}
+
+// The values from `next` on that stand under axes [axis, rank), as nested lists.
+std::string nested(const Array& array, int axis, std::size_t& next) {
+  if (axis == array.shape.rank()) return fmt::format("{}", array.values[next++]);
+  std::string text = "[";
+  for (std::int64_t i = 0; i < array.shape[axis]; ++i) {
+    if (i > 0) text += ", ";
+    text += nested(array, axis + 1, next);
+  }
+  return text + "]";
 }
 
 }  // namespace
@@ -126,6 +150,11 @@ const std::vector<double>& Fields::numbers(std::string_view name) const {
   return get<std::vector<double>>(*this, name);
 }
 
+const std::vector<std::string>& Fields::texts(std::string_view name) const {
+  return get<std::vector<std::string>>(*this, name);
+}
+const Array& Fields::array(std::string_view name) const { return get<Array>(*this, name); }
+
 std::string Fields::to_string() const {
   if (items_.empty()) return "";
   std::string text = "{";
@@ -144,6 +173,9 @@ std::string to_string(const FieldValue& value) {
           return x ? "true" : "false";
         } else if constexpr (std::is_same_v<T, std::string>) {
           return x;
+        } else if constexpr (std::is_same_v<T, Array>) {
+          std::size_t next = 0;
+          return nested(x, 0, next);
         } else if constexpr (std::is_arithmetic_v<T>) {
           return fmt::format("{}", x);
         } else {

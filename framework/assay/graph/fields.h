@@ -11,10 +11,19 @@
 #include <variant>
 #include <vector>
 
+#include "assay/core/shape.h"
+
 namespace assay {
 
-using FieldValue =
-    std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<double>>;
+/// Numbers under a shape, row-major: what nested lists in a file say.
+struct Array {
+  Shape shape;
+  std::vector<double> values;
+  friend bool operator==(const Array&, const Array&) = default;
+};
+
+using FieldValue = std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>,
+                                std::vector<double>, std::vector<std::string>, Array>;
 
 enum class FieldKind : std::uint8_t {
   boolean,   ///< bool
@@ -26,7 +35,9 @@ enum class FieldKind : std::uint8_t {
   numbers,   ///< std::vector<double>
   pair,      ///< std::vector<std::int64_t> {height, width}; a file may give one number for both
   padding,   ///< std::string "valid" or "same", or std::vector<std::int64_t> {top, bottom, left, right}; a
-            ///< file may give one number for all four sides or [height, width]
+             ///< file may give one number for all four sides or [height, width]
+  texts,     ///< std::vector<std::string>; a file may give one text for a list of one
+  array,     ///< Array; a file gives nested lists of equal lengths
 };
 
 struct FieldDef {
@@ -59,6 +70,8 @@ class Fields {
   const std::string& text(std::string_view name) const;
   const std::vector<std::int64_t>& integers(std::string_view name) const;
   const std::vector<double>& numbers(std::string_view name) const;
+  const std::vector<std::string>& texts(std::string_view name) const;
+  const Array& array(std::string_view name) const;
 
   /// "{stride: [1, 1], groups: 1}", or "" without items. Numbers are shortest round-trip.
   std::string to_string() const;
@@ -68,7 +81,7 @@ class Fields {
   std::vector<Item> items_;
 };
 
-/// "1.5", "true", "[1, 2]".
+/// "1.5", "true", "[1, 2]", "[[1, 2], [3, 4]]".
 std::string to_string(const FieldValue& value);
 
 /// `given` in the order of `defs`, with defaults filled in. Throws Error for an unknown name, a missing
