@@ -29,5 +29,12 @@ TEST(Fields, CompleteChecksArraysAndTexts) {
   EXPECT_THROW(complete(defs, {{"x", 1.0}}, "data 'inline'"), Error);
 }
 
+TEST(Fields, OptionalOnesStayAbsent) {
+  const FieldDef defs[] = {{.name = "clip_norm", .kind = FieldKind::number, .optional = true, .minimum = 0}};
+  EXPECT_EQ(complete(defs, {}, "optimizer 'sgd'").find("clip_norm"), nullptr);
+  EXPECT_EQ(complete(defs, {{"clip_norm", 2.0}}, "optimizer 'sgd'").number("clip_norm"), 2.0);
+  EXPECT_THROW(complete(defs, {{"clip_norm", -1.0}}, "optimizer 'sgd'"), Error);
+}
+
 }  // namespace
 }  // namespace assay

@@ -198,6 +198,7 @@ Fields complete(std::span<const FieldDef> defs, const Fields& given, std::string
     const FieldValue* value = given.find(def.name);
     if (value == nullptr && def.required)
       throw Error(fmt::format("field '{}' of {} is missing", def.name, subject));
+    if (value == nullptr && def.optional) continue;
     const FieldValue& chosen = value != nullptr ? *value : def.fallback;
     check(def, chosen, subject);
     full.set(def.name, chosen);

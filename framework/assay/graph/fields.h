@@ -44,8 +44,9 @@ struct FieldDef {
   std::string name;
   FieldKind kind = FieldKind::number;
   std::string summary{};
-  FieldValue fallback{};  ///< the default; ignored where `required`
+  FieldValue fallback{};  ///< the default; ignored where `required` or `optional`
   bool required = false;
+  bool optional = false;  ///< may be left out and is absent then; the summary says what that means
   std::vector<std::string> choices{};
   double minimum = -1e308;  ///< smallest legal number or integer (each element, for lists)
   double maximum = 1e308;   ///< largest legal number or integer
@@ -84,9 +85,9 @@ class Fields {
 /// "1.5", "true", "[1, 2]", "[[1, 2], [3, 4]]".
 std::string to_string(const FieldValue& value);
 
-/// `given` in the order of `defs`, with defaults filled in. Throws Error for an unknown name, a missing
-/// required field, a value of the wrong type, an unknown choice, or a number out of range; `subject` is "op
-/// 'conv2d'".
+/// `given` in the order of `defs`, with defaults filled in; an optional field that is not given stays absent.
+/// Throws Error for an unknown name, a missing required field, a value of the wrong type, an unknown choice,
+/// or a number out of range; `subject` is "op 'conv2d'".
 Fields complete(std::span<const FieldDef> defs, const Fields& given, std::string_view subject);
 
 }  // namespace assay
