@@ -1,0 +1,460 @@
+// Program::compile: simplify → schedule → expand → match → place and lay out → decide sharing → plan memory →
+// bind.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <set>
+
+#include "assay/core/error.h"
+#include "assay/graph/simplify.h"
+#include "assay/program/compiled.h"
+#include "assay/program/program.h"
+#include "assay/program/schedule.h"
+
+namespace assay {
+namespace {
+
+// Where a value lies.
+struct Location {
+  int slot = -1;
+  Layout layout;
+  const Backend* owner = nullptr;  // of a layout that is not canonical
+};
+
+KernelPtr copy_kernel(std::size_t bytes) {
+  return make_kernel([bytes](const Io& io) { std::memcpy(io.out<void>(0), io.in<void>(0), bytes); });
+}
+
+// The spec under which an observer sees a buffer: its own, or flat storage where the layout is opaque.
+Spec storage_spec(const Spec& spec, const Layout& layout) {
+  if (layout.canonical()) return spec;
+  return {spec.dtype, Shape{static_cast<std::int64_t>(layout.bytes / size_of(spec.dtype))}};
+}
+
+class Compiler {
+ public:
+  Compiler(Program::Compiled& program, std::span<const Backend* const> backends, StateStore& states,
+           const CompileOptions& options, std::vector<std::string> origins)
+      : program_(program),
+        graph_(program.graph),
+        backends_(backends),
+        states_(states),
+        options_(options),
+        origins_(std::move(origins)) {}
+
+  void compile() {
+    make_sources();
+    place_nodes();
+    check_fallbacks();
+    place_outputs();
+    place_successors();
+    for (StateStore::Entry& entry : touched_states_) settle_canonical(entry);
+    share_in_place();
+    plan();
+  }
+
+ private:
+  int new_slot(std::size_t bytes) {
+    program_.slots.emplace_back();
+    program_.slots.back().bytes = bytes;
+    return static_cast<int>(program_.slots.size() - 1);
+  }
+  Slot& slot(int index) { return program_.slots[static_cast<std::size_t>(index)]; }
+  int next_step() const { return static_cast<int>(program_.steps.size()); }
+
+  void make_sources() {
+    for (std::size_t n = 0; n < graph_.nodes().size(); ++n) {
+      const Node& node = graph_.nodes()[n];
+      if (node.kind == NodeKind::op) continue;
+      const Spec& spec = node.outputs[0];
+      Location location{new_slot(spec.bytes()), {}, nullptr};
+      Slot& s = slot(location.slot);
+      if (node.kind == NodeKind::input) {
+        s.touch(-1);
+        program_.inputs.emplace(node.name, std::pair(location.slot, spec));
+      } else if (node.kind == NodeKind::constant) {
+        s.kind = Slot::Kind::constant;
+        const std::vector<double> fill(static_cast<std::size_t>(spec.count()), node.constant);
+        s.constant = Tensor::of(spec.dtype, spec.shape, fill);
+        program_.memory.constant_bytes += spec.bytes();
+      } else {
+        s.kind = Slot::Kind::state;
+        s.state = &states_.declare(node.name, spec);
+        location.layout = s.state->layout;
+        location.owner = s.state->owner;
+        touched_states_.push_back(*s.state);
+        program_.memory.state_bytes += spec.bytes();
+      }
+      where_[{static_cast<std::int32_t>(n), 0}] = location;
+    }
+  }
+
+  static void settle_canonical(StateStore::Entry& entry) { entry.settled = true; }
+
+  void place_nodes() {
+    std::map<std::int32_t, Match> ends;  // last node of a chain → the chain
+    std::set<std::int32_t> inside;
+    if (options_.fuse) {
+      for (Match& match : match_patterns(graph_, *backends_.front())) {
+        inside.insert(match.nodes.begin(), match.nodes.end());
+        ends.emplace(match.nodes.back(), match);
+      }
+    }
+    for (std::size_t n = 0; n < graph_.nodes().size(); ++n) {
+      const auto id = static_cast<std::int32_t>(n);
+      const Node& node = graph_.nodes()[n];
+      if (node.kind != NodeKind::op) continue;
+      if (const auto match = ends.find(id); match != ends.end()) {
+        if (!place_fused(match->second)) {
+          for (std::int32_t part : match->second.nodes) place_one(part);
+        }
+      } else if (!inside.contains(id)) {
+        place_one(id);
+      }
+    }
+  }
+
+  void place_one(std::int32_t n) {
+    const Node& node = graph_.node({n, 0});
+    if (node.op->view) {
+      where_[{n, 0}] = canonical(node.inputs[0]);
+      return;
+    }
+    const std::int32_t nodes[] = {n};
+    BoundSite bound = bind_site(nodes);
+    Placement row = describe(nodes);
+    for (const Backend* backend : backends_) {
+      Offer offer = backend->offer(bound.site);
+      if (Plan* plan = std::get_if<Plan>(&offer)) {
+        row.fallback = backend != backends_.front();
+        add_step(*backend, std::move(*plan), bound, nodes, std::move(row));
+        return;
+      }
+      row.refusals.push_back(fmt::format("{}: {}", backend->name(), std::get<Refusal>(offer).reason));
+    }
+    Error error(fmt::format("no backend takes op '{}'", node.op->name));
+    if (!node.scope.empty()) error.in(fmt::format("'{}'", node.scope));
+    for (const std::string& refusal : row.refusals) error.note("refused by " + refusal);
+    throw error;
+  }
+
+  bool place_fused(const Match& match) {
+    BoundSite bound = bind_site(match.nodes);
+    Offer offer = backends_.front()->offer(bound.site);
+    Plan* plan = std::get_if<Plan>(&offer);
+    if (plan == nullptr) return false;
+    add_step(*backends_.front(), std::move(*plan), bound, match.nodes, describe(match.nodes));
+    return true;
+  }
+
+  BoundSite bind_site(std::span<const std::int32_t> nodes) {
+    BoundSite bound = make_site(graph_, nodes);
+    for (std::size_t i = 0; i < bound.inputs.size(); ++i) {
+      const Location& location = where_.at(bound.inputs[i]);
+      bound.site.inputs[i].layout = location.layout;
+      bound.site.inputs[i].layout_free = is_free(location);
+    }
+    return bound;
+  }
+
+  bool is_free(const Location& location) {
+    const Slot& s = slot(location.slot);
+    return s.kind == Slot::Kind::state && !s.state->settled;
+  }
+
+  Placement describe(std::span<const std::int32_t> nodes) const {
+    Placement row;
+    row.nodes.assign(nodes.begin(), nodes.end());
+    for (std::int32_t n : nodes) row.op += (row.op.empty() ? "" : "+") + graph_.node({n, 0}).op->name;
+    const Node& first = graph_.node({nodes.front(), 0});
+    row.scope = first.scope;
+    row.backward = first.backward;
+    row.expanded_from = origins_[static_cast<std::size_t>(nodes.front())];
+    return row;
+  }
+
+  void add_step(const Backend& backend, Plan plan, const BoundSite& bound,
+                std::span<const std::int32_t> nodes, Placement row) {
+    Step step;
+    for (std::size_t i = 0; i < bound.inputs.size(); ++i) {
+      const Layout wanted = plan.input_layout(i);
+      const Location location = in_layout(bound.inputs[i], wanted, backend);
+      step.inputs.push_back(location.slot);
+      step.input_specs.push_back(storage_spec(bound.site.input(i), wanted));
+    }
+    for (std::size_t o = 0; o < bound.site.outputs.size(); ++o) {
+      const Layout layout = plan.output_layout(o);
+      const Location location{new_slot(layout.bytes_of(bound.site.output(o))), layout,
+                              layout.canonical() ? nullptr : &backend};
+      where_[{nodes.back(), static_cast<std::int32_t>(o)}] = location;
+      step.outputs.push_back(location.slot);
+      step.output_specs.push_back(storage_spec(bound.site.output(o), layout));
+    }
+    if (plan.scratch_bytes > 0) step.scratch = new_slot(plan.scratch_bytes);
+    program_.memory.largest_scratch_bytes =
+        std::max(program_.memory.largest_scratch_bytes, plan.scratch_bytes);
+    step.in_place = std::move(plan.in_place);
+    step.kernel = plan.bind();
+    row.backend = backend.name();
+    row.implementation = std::move(plan.implementation);
+    row.accuracy = std::move(plan.accuracy);
+    push(std::move(step), std::move(row));
+  }
+
+  void push(Step step, Placement row) {
+    const int index = next_step();
+    for (int s : step.inputs) slot(s).touch(index);
+    for (int s : step.outputs) slot(s).touch(index);
+    if (step.scratch >= 0) slot(step.scratch).touch(index);
+    step.in.resize(step.inputs.size());
+    step.out.resize(step.outputs.size());
+    program_.steps.push_back(std::move(step));
+    program_.placements.push_back(std::move(row));
+  }
+
+  // The value in the wanted layout: as it lies, by claiming a free state, or by a reorder that later readers
+  // share.
+  Location in_layout(ValueId id, const Layout& wanted, const Backend& backend) {
+    Location& location = where_.at(id);
+    if (is_free(location)) {
+      states_.settle(*slot(location.slot).state, wanted, &backend);
+      location.layout = wanted;
+      location.owner = wanted.canonical() ? nullptr : &backend;
+      slot(location.slot).bytes = wanted.bytes_of(graph_.spec(id));
+    }
+    if (location.layout == wanted) return location;
+    const auto key = std::pair(location.slot, wanted.key);
+    if (const auto known = reordered_.find(key); known != reordered_.end()) return known->second;
+    // Two foreign layouts meet in the canonical one.
+    Location from = location;
+    if (!from.layout.canonical() && !wanted.canonical() && from.owner != &backend) from = canonical(id);
+    const Backend& able = wanted.canonical() ? *from.owner : backend;
+    const Location to = reorder(graph_.spec(id), from, wanted, able, graph_.node(id).scope);
+    reordered_[key] = to;
+    return to;
+  }
+
+  Location canonical(ValueId id) {
+    const Location& location = where_.at(id);
+    return location.layout.canonical() ? in_layout(id, {}, *backends_.front())
+                                       : in_layout(id, {}, *location.owner);
+  }
+
+  Location reorder(const Spec& spec, const Location& from, const Layout& to, const Backend& backend,
+                   const std::string& scope) {
+    Location result{new_slot(to.bytes_of(spec)), to, to.canonical() ? nullptr : &backend};
+    append_reorder(spec, from, result, backend, scope);
+    return result;
+  }
+
+  void append_reorder(const Spec& spec, const Location& from, const Location& to, const Backend& backend,
+                      const std::string& scope) {
+    Step step;
+    step.kernel = backend.reorder(spec, from.layout, to.layout);
+    if (!step.kernel)
+      throw Error(fmt::format("internal: backend '{}' cannot reorder {}", backend.name(), spec.to_string()));
+    step.inputs = {from.slot};
+    step.outputs = {to.slot};
+    step.input_specs = {storage_spec(spec, from.layout)};
+    step.output_specs = {storage_spec(spec, to.layout)};
+    ++program_.memory.reorders;
+    push(std::move(step), plain_row("reorder", scope, std::string(backend.name())));
+  }
+
+  void append_copy(const Spec& spec, int from, int to, const std::string& scope) {
+    Step step;
+    step.kernel = copy_kernel(slot(to).bytes);
+    step.inputs = {from};
+    step.outputs = {to};
+    step.input_specs =
+        step.output_specs = {Spec{DType::u8, Shape{static_cast<std::int64_t>(slot(to).bytes)}}};
+    if (slot(to).bytes == spec.bytes()) step.input_specs = step.output_specs = {spec};
+    push(std::move(step), plain_row("copy", scope, "program"));
+  }
+
+  static Placement plain_row(std::string op, std::string scope, std::string backend) {
+    Placement row;
+    row.op = op;
+    row.scope = std::move(scope);
+    row.backend = std::move(backend);
+    row.implementation = std::move(op);
+    return row;
+  }
+
+  void check_fallbacks() const {
+    if (options_.fallback != Fallback::forbid) return;
+    std::vector<Diagnostic> diagnostics;
+    for (const Placement& row : program_.placements) {
+      if (!row.fallback) continue;
+      Diagnostic diagnostic;
+      diagnostic.message =
+          fmt::format("op '{}' falls back to '{}', and the experiment forbids it", row.op, row.backend);
+      if (!row.scope.empty()) diagnostic.context.push_back(fmt::format("'{}'", row.scope));
+      for (const std::string& refusal : row.refusals) diagnostic.notes.push_back("refused by " + refusal);
+      diagnostics.push_back(std::move(diagnostic));
+    }
+    if (diagnostics.empty()) return;
+    diagnostics.back().help.push_back("choose another backend, or set 'fallback: report'");
+    throw Error(std::move(diagnostics));
+  }
+
+  // Outputs stand in the canonical layout, in buffers that live to the end. A state's storage will hold its
+  // successor by then, so an output that is a state's old value gets a copy.
+  void place_outputs() {
+    for (const auto& [name, id] : graph_.outputs()) {
+      Location location = canonical(id);
+      if (slot(location.slot).kind == Slot::Kind::state) {
+        const int copy = new_slot(graph_.spec(id).bytes());
+        append_copy(graph_.spec(id), location.slot, copy, graph_.node(id).scope);
+        location.slot = copy;
+      }
+      pinned_.insert(location.slot);
+      program_.outputs.emplace(name, std::pair(location.slot, graph_.spec(id)));
+    }
+  }
+
+  // Each state's successor ends in the state's storage: written there directly where the old value has had
+  // its last reader, else copied there at the end.
+  void place_successors() {
+    std::vector<std::pair<ValueId, Location>> moves;  // (state, location of the successor)
+    for (const auto& [state, successor] : graph_.updates()) {
+      Location& home = where_.at(state);
+      if (is_free(home)) {
+        slot(home.slot).state->settled = true;  // nothing claimed it: it stays as it lies
+      }
+      Location location = where_.at(successor);
+      if (location.slot == home.slot) continue;
+      if (slot(location.slot).kind ==
+          Slot::Kind::state) {  // another state's old value: saved before it is overwritten
+        const int copy = new_slot(slot(location.slot).bytes);
+        append_copy(graph_.spec(successor), location.slot, copy, graph_.node(successor).scope);
+        location.slot = copy;
+      } else if (location.layout == home.layout && write_directly(home.slot, location.slot)) {
+        continue;
+      }
+      moves.emplace_back(state, location);
+    }
+    for (const auto& [state, from] : moves) {
+      const Location& home = where_.at(state);
+      const Spec& spec = graph_.spec(state);
+      if (from.layout == home.layout) {
+        append_copy(spec, from.slot, home.slot, graph_.node(state).scope);
+        continue;
+      }
+      Location canonical_from = from;
+      if (!from.layout.canonical() && !home.layout.canonical() && from.owner != home.owner) {
+        canonical_from = reorder(spec, from, {}, *from.owner, graph_.node(state).scope);
+      }
+      append_reorder(spec, canonical_from, home, home.layout.canonical() ? *from.owner : *home.owner,
+                     graph_.node(state).scope);
+    }
+  }
+
+  // Lets the step that makes `successor` write into the state's slot, if no later step reads the old value.
+  bool write_directly(int home, int successor) {
+    Slot& target = slot(home);
+    const Slot& made = slot(successor);
+    if (made.kind != Slot::Kind::arena || made.first < 0 || pinned_.contains(successor)) return false;
+    Step& step = program_.steps[static_cast<std::size_t>(made.first)];
+    const auto o = std::ranges::find(step.outputs, successor) - step.outputs.begin();
+    if (o == std::ssize(step.outputs)) return false;
+    if (target.last >= made.first) {
+      if (target.last > made.first || !may_overwrite(step, static_cast<int>(o), home)) return false;
+    }
+    for (Step& s : program_.steps) {
+      std::ranges::replace(s.inputs, successor, home);
+      std::ranges::replace(s.outputs, successor, home);
+    }
+    target.touch(made.last);
+    slot(successor).bytes = 0;
+    slot(successor).first = std::numeric_limits<int>::max();
+    return true;
+  }
+
+  // Whether the plan lets output o take the place of an input that is this slot, and no other operand is.
+  static bool may_overwrite(const Step& step, int o, int input_slot) {
+    if (std::ranges::count(step.inputs, input_slot) != 1) return false;
+    return std::ranges::any_of(step.in_place, [&](const InPlace& wish) {
+      return wish.output == o && step.inputs[static_cast<std::size_t>(wish.input)] == input_slot;
+    });
+  }
+
+  void share_in_place() {
+    const int end = next_step();
+    for (int s : pinned_) slot(s).touch(end);
+    if (!options_.in_place) return;
+    for (int index = 0; index < next_step(); ++index) {
+      Step& step = program_.steps[static_cast<std::size_t>(index)];
+      for (const InPlace& wish : step.in_place) {
+        const int from = step.inputs[static_cast<std::size_t>(wish.input)];
+        const int to = step.outputs[static_cast<std::size_t>(wish.output)];
+        Slot& dying = slot(from);
+        const Slot& born = slot(to);
+        if (dying.kind != Slot::Kind::arena || born.kind != Slot::Kind::arena || from == to) continue;
+        if (dying.last != index || dying.bytes != born.bytes || born.first != index) continue;
+        if (std::ranges::count(step.inputs, from) != 1) continue;
+        if (std::ranges::count(step.outputs, from) != 0) continue;  // taken by another output of this step
+        for (Step& s : program_.steps) {
+          std::ranges::replace(s.inputs, to, from);
+          std::ranges::replace(s.outputs, to, from);
+        }
+        for (auto& [name, place] : program_.outputs) {
+          if (place.first == to) place.first = from;
+        }
+        dying.touch(born.last);
+        slot(to).first = std::numeric_limits<int>::max();
+      }
+    }
+  }
+
+  void plan() {
+    std::vector<Lifetime> lifetimes;
+    std::vector<int> planned;
+    for (std::size_t s = 0; s < program_.slots.size(); ++s) {
+      const Slot& candidate = program_.slots[s];
+      if (candidate.kind != Slot::Kind::arena || candidate.first > candidate.last) continue;
+      planned.push_back(static_cast<int>(s));
+      lifetimes.push_back({candidate.bytes, candidate.first, candidate.last});
+    }
+    const MemoryPlan memory = plan_memory(lifetimes, options_.reuse_memory);
+    for (std::size_t i = 0; i < planned.size(); ++i) slot(planned[i]).offset = memory.offsets[i];
+    program_.memory.arena_bytes = memory.arena_bytes;
+    program_.memory.liveness_bytes = memory.liveness_bytes;
+  }
+
+  Program::Compiled& program_;
+  const Graph& graph_;
+  std::span<const Backend* const> backends_;
+  StateStore& states_;
+  const CompileOptions& options_;
+  std::vector<std::string> origins_;
+  std::map<ValueId, Location> where_;
+  std::map<std::pair<int, std::string>, Location> reordered_;
+  std::vector<std::reference_wrapper<StateStore::Entry>> touched_states_;
+  std::set<int> pinned_;
+};
+
+}  // namespace
+
+Program Program::compile(const Graph& graph, std::span<const Backend* const> backends, StateStore& states,
+                         Arena& arena, const CompileOptions& options) {
+  if (backends.empty()) throw Error("a program needs at least one backend");
+  Graph simplified = simplify(graph);
+  verify_graph(simplified);
+  Expanded expanded = expand_refused(simplified, *backends.front());
+  // Expansion repeats what coarse ops shared; scheduling comes last, for it depends on every reader.
+  std::vector<std::string> origins = std::move(expanded.origins);
+  Graph scheduled = schedule(expanded.graph, origins);
+  verify_graph(scheduled);
+
+  auto compiled = std::make_unique<Compiled>(std::move(scheduled));
+  compiled->arena = &arena;
+  Compiler(*compiled, backends, states, options, std::move(origins)).compile();
+  arena.reserve(compiled->memory.arena_bytes);
+  compiled->bind();
+  return Program(std::move(compiled));
+}
+
+}  // namespace assay

@@ -1,0 +1,106 @@
+#include "assay/program/program.h"
+
+#include <fmt/format.h>
+
+#include "assay/core/error.h"
+#include "assay/program/compiled.h"
+
+namespace assay {
+
+void* Program::Compiled::address(int index) const noexcept {
+  const Slot& slot = slots[static_cast<std::size_t>(index)];
+  switch (slot.kind) {
+    case Slot::Kind::arena:
+      return static_cast<std::byte*>(arena->data()) + slot.offset;
+    case Slot::Kind::state:
+      return slot.state->buffer.data();
+    case Slot::Kind::constant:
+      return slot.constant.data();
+  }
+  return nullptr;
+}
+
+void Program::Compiled::bind() noexcept {
+  for (Step& step : steps) {
+    for (std::size_t i = 0; i < step.inputs.size(); ++i) step.in[i] = address(step.inputs[i]);
+    for (std::size_t o = 0; o < step.outputs.size(); ++o) step.out[o] = address(step.outputs[o]);
+    if (step.scratch >= 0) step.memory = address(step.scratch);
+  }
+  generation = arena->generation();
+}
+
+Program::Program(std::unique_ptr<Compiled> compiled) : compiled_(std::move(compiled)) {}
+Program::Program(Program&&) noexcept = default;
+Program& Program::operator=(Program&&) noexcept = default;
+Program::~Program() = default;
+
+namespace {
+using Places = std::map<std::string, std::pair<int, Spec>, std::less<>>;
+
+const std::pair<int, Spec>& place_of(const Places& places, std::string_view name, std::string_view what) {
+  if (const auto it = places.find(name); it != places.end()) return it->second;
+  std::vector<std::string> known;
+  for (const auto& [key, value] : places) known.push_back(key);
+  throw Error(fmt::format("the program has no {} named '{}'", what, name))
+      .help(suggestion(what, name, known));
+}
+}  // namespace
+
+TensorView Program::input(std::string_view name) {
+  const auto& [slot, spec] = place_of(compiled_->inputs, name, "input");
+  return {compiled_->address(slot), spec};
+}
+TensorView Program::output(std::string_view name) {
+  const auto& [slot, spec] = place_of(compiled_->outputs, name, "output");
+  return {compiled_->address(slot), spec};
+}
+bool Program::has_input(std::string_view name) const { return compiled_->inputs.contains(name); }
+bool Program::has_output(std::string_view name) const { return compiled_->outputs.contains(name); }
+
+void Program::run() noexcept {
+  Compiled& program = *compiled_;
+  if (program.generation != program.arena->generation()) program.bind();
+  for (const Step& step : program.steps) step.kernel->run(Io{step.in.data(), step.out.data(), step.memory});
+}
+
+void Program::run_observed(const std::function<void(const Observation&)>& observe) {
+  Compiled& program = *compiled_;
+  if (program.generation != program.arena->generation()) program.bind();
+  std::vector<TensorView> inputs, outputs;
+  for (std::size_t s = 0; s < program.steps.size(); ++s) {
+    const Step& step = program.steps[s];
+    step.kernel->run(Io{step.in.data(), step.out.data(), step.memory});
+    inputs.clear();
+    outputs.clear();
+    for (std::size_t i = 0; i < step.in.size(); ++i) {
+      inputs.push_back({const_cast<void*>(step.in[i]), step.input_specs[i]});
+    }
+    for (std::size_t o = 0; o < step.out.size(); ++o) outputs.push_back({step.out[o], step.output_specs[o]});
+    observe({program.placements[s], inputs, outputs});
+  }
+}
+
+const std::vector<Placement>& Program::placements() const { return compiled_->placements; }
+const MemoryReport& Program::memory() const { return compiled_->memory; }
+const Graph& Program::graph() const { return compiled_->graph; }
+
+std::string to_string(std::span<const Placement> placements) {
+  std::size_t op_width = 2, scope_width = 5, backend_width = 7;
+  for (const Placement& row : placements) {
+    op_width = std::max(op_width, row.op.size());
+    scope_width = std::max(scope_width, row.scope.size());
+    backend_width = std::max(backend_width, row.backend.size());
+  }
+  std::string text = fmt::format("{:{}}  {:{}}  {:{}}  implementation\n", "op", op_width, "layer",
+                                 scope_width, "backend", backend_width);
+  for (const Placement& row : placements) {
+    text += fmt::format("{:{}}  {:{}}  {:{}}  {}", row.op, op_width, row.scope, scope_width, row.backend,
+                        backend_width, row.implementation);
+    if (!row.expanded_from.empty()) text += "  part of " + row.expanded_from;
+    for (const std::string& refusal : row.refusals) text += "  refused by " + refusal;
+    text += "\n";
+  }
+  return text;
+}
+
+}  // namespace assay

@@ -1,0 +1,87 @@
+// Program: a compiled graph — one arena, a list of bound steps, resident state and a placement table. It
+// names no backend. A run allocates nothing, looks nothing up and branches on no shape.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "assay/core/tensor.h"
+#include "assay/graph/graph.h"
+#include "assay/program/backend.h"
+#include "assay/program/memory.h"
+#include "assay/program/place.h"
+#include "assay/program/state.h"
+
+namespace assay {
+
+struct CompileOptions {
+  Fallback fallback = Fallback::report;
+  bool fuse = true;          ///< try the backends' patterns
+  bool in_place = true;      ///< let outputs take the place of inputs that die
+  bool reuse_memory = true;  ///< let buffers share places in the arena
+};
+
+struct MemoryReport {
+  std::size_t arena_bytes = 0;     ///< of this program; programs share one arena, as large as the largest
+  std::size_t liveness_bytes = 0;  ///< the most alive at one step: the lower bound of arena_bytes
+  std::size_t state_bytes = 0;
+  std::size_t constant_bytes = 0;
+  std::size_t largest_scratch_bytes = 0;
+  int reorders = 0;  ///< steps that only change a layout
+};
+
+class Program {
+ public:
+  /// Compiles for `backends` in order of preference; the last takes what the others refuse (the reference).
+  /// Simplifies and verifies the graph first. States that the store lacks are declared in it, as zeros. The
+  /// first program compiled on a store decides the layouts of its states. Backends, store and arena outlive
+  /// the program. Throws Error where no backend takes an op, or where Fallback::forbid meets a fallback
+  /// (naming all of them).
+  static Program compile(const Graph& graph, std::span<const Backend* const> backends, StateStore& states,
+                         Arena& arena, const CompileOptions& options = {});
+
+  Program(Program&&) noexcept;
+  Program& operator=(Program&&) noexcept;
+  ~Program();
+
+  /// Where the caller writes an input before every run. Throws Error for an unknown name. Inputs and outputs
+  /// lie in the arena: their contents are lost when any program that shares it runs, their addresses when
+  /// another is compiled on it.
+  TensorView input(std::string_view name);
+  /// Where an output stands after a run. Throws Error for an unknown name.
+  TensorView output(std::string_view name);
+  bool has_input(std::string_view name) const;
+  bool has_output(std::string_view name) const;
+
+  void run() noexcept;
+
+  /// One executed step, for those who look into a run: its row of the table and its results as they lie in
+  /// memory.
+  struct Observation {
+    const Placement& placement;
+    std::span<const TensorView> inputs;  ///< opaque layouts appear as flat tensors of their storage
+    std::span<const TensorView> outputs;
+  };
+  /// Runs step by step, calling `observe` after each. Slower; may allocate.
+  void run_observed(const std::function<void(const Observation&)>& observe);
+
+  const std::vector<Placement>& placements() const;
+  const MemoryReport& memory() const;
+  /// The graph as placed: simplified, with refused coarse ops expanded.
+  const Graph& graph() const;
+
+  struct Compiled;  ///< defined in compiled.h, for the compiler
+
+ private:
+  explicit Program(std::unique_ptr<Compiled> compiled);
+  std::unique_ptr<Compiled> compiled_;
+};
+
+/// The table as text, one row per step: op, layer, backend, implementation, refusals.
+std::string to_string(std::span<const Placement> placements);
+
+}  // namespace assay
