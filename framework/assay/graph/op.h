@@ -69,6 +69,7 @@ struct OpDef {
   std::vector<Case> cases{};
 
   bool view = false;        ///< output 0 is input 0 under another shape: no kernel runs
+  bool activation = false;  ///< x -> y, one function of every element: a layer of that name stands for it
   bool polynomial = false;  ///< + − × (and divisions by counts) only: exact on the lattice
   std::vector<int>
       undifferentiated{};  ///< inputs through which no derivative flows by definition (a mask, a statistic)

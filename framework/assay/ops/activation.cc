@@ -101,6 +101,7 @@ OpDef activation_op(const ActivationInfo& info) {
     d.add(0, d.graph().apply(grad, {d.cotangent(), kept}, d.fields()));
   };
   op.cases = activation_cases(info, false);
+  op.activation = true;
   op.polynomial = info.polynomial;
   return op;
 }

@@ -1,4 +1,4 @@
-// The load list: every built-in op and backend is registered here, and nowhere by a static initialiser.
+// The load list: everything built in is registered here, and nowhere by a static initialiser.
 #include "assay/ops/ops.h"
 #include "assay/registry/registry.h"
 #include "backends/reference/reference.h"
@@ -8,6 +8,11 @@ namespace assay {
 void register_builtin(Registry& registry) {
   const std::string owner = "built-in";
   register_ops(registry.ops, owner);
+  register_layers(registry.layers, registry.ops, owner);
+  register_initializers(registry.initializers, owner);
+  register_losses(registry.losses, owner);
+  register_optimizers(registry.optimizers, owner);
+  register_schedules(registry.schedules, owner);
   registry.add_backend(reference_backend(), owner);
 }
 

@@ -12,7 +12,13 @@
 
 #include "assay/core/named_table.h"
 #include "assay/graph/op.h"
+#include "assay/layers/initializer.h"
+#include "assay/layers/layer.h"
+#include "assay/layers/loss.h"
+#include "assay/layers/optimizer.h"
+#include "assay/layers/schedule.h"
 #include "assay/program/backend.h"
+#include "assay/program/generic_kernel.h"
 #include "assay/program/kernel_table.h"
 
 namespace assay {
@@ -35,6 +41,12 @@ struct BackendDef {
   std::function<std::unique_ptr<Backend>(const BackendContext&)> create;
 };
 
+/// How an activation is written on paper, for `assay list` and `assay explain`.
+struct ActivationText {
+  std::string formula{};             ///< "f(z) = z σ(z)"
+  std::string derivative_formula{};  ///< "f′(z) = σ(z) (1 + z (1 − σ(z)))"
+};
+
 class Registry {
  public:
   Registry();
@@ -43,6 +55,11 @@ class Registry {
   Registry& operator=(const Registry&) = delete;
 
   OpTable ops{"op"};
+  LayerTable layers{"layer"};
+  InitializerTable initializers{"initializer"};
+  LossTable losses{"loss function"};
+  OptimizerTable optimizers{"optimizer"};
+  ScheduleTable schedules{"schedule"};
   NamedTable<BackendDef> backends{"backend"};
 
   /// Registers a backend and its kernels. Throws Error if the name is taken.
@@ -53,6 +70,17 @@ class Registry {
 
   /// Makes a backend. Throws Error for an unknown name or field. The registry outlives what it makes.
   std::unique_ptr<Backend> create_backend(std::string_view name, const Fields& fields, int threads) const;
+
+  /// Registers an activation from one generic function of a scalar: the op, its derivative by dual numbers,
+  /// both kernels of the reference on every scalar, and the layer.
+  ///   registry.add_activation("swish", [](auto x) { return x * sigmoid(x); });
+  /// Defined in activation.h, with what the function may use.
+  template <Scalars scalars = Scalars::continuous, class F>
+  void add_activation(const std::string& name, F function, const ActivationText& text = {},
+                      const std::string& owner = "plugin");
+  /// The same for an activation with fields, a type such as those in ops/activation.h.
+  template <class A, Scalars scalars = Scalars::continuous>
+  void add_activation(const std::string& owner = "plugin");
 
  private:
   std::map<std::string, KernelTable, std::less<>> kernels_;
