@@ -2,6 +2,9 @@
 #include "assay/ops/ops.h"
 #include "assay/registry/registry.h"
 #include "backends/reference/reference.h"
+#ifdef ASSAY_WITH_EIGEN
+#include "backends/eigen/eigen_backend.h"
+#endif
 
 namespace assay {
 
@@ -14,6 +17,9 @@ void register_builtin(Registry& registry) {
   register_optimizers(registry.optimizers, owner);
   register_schedules(registry.schedules, owner);
   registry.add_backend(reference_backend(), owner);
+#ifdef ASSAY_WITH_EIGEN
+  registry.add_backend(eigen_backend(), owner);
+#endif
 }
 
 }  // namespace assay
