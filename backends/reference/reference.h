@@ -17,5 +17,12 @@ void add_activation_kernels(KernelTable& kernels, std::string_view owner);
 void add_linear_kernels(KernelTable& kernels, std::string_view owner);
 void add_reduce_kernels(KernelTable& kernels, std::string_view owner);
 void add_movement_kernels(KernelTable& kernels, std::string_view owner);
+void add_conv_kernels(KernelTable& kernels, std::string_view owner);
+void add_pool_kernels(KernelTable& kernels, std::string_view owner);
+void add_normalize_kernels(KernelTable& kernels, std::string_view owner);
+void add_softmax_kernels(KernelTable& kernels, std::string_view owner);
+void add_dropout_kernels(KernelTable& kernels, std::string_view owner);
+void add_loss_kernels(KernelTable& kernels, std::string_view owner);
+void add_update_kernels(KernelTable& kernels, std::string_view owner);
 
 }  // namespace assay

@@ -29,6 +29,13 @@ BackendDef reference_backend() {
     add_linear_kernels(kernels, owner);
     add_reduce_kernels(kernels, owner);
     add_movement_kernels(kernels, owner);
+    add_conv_kernels(kernels, owner);
+    add_pool_kernels(kernels, owner);
+    add_normalize_kernels(kernels, owner);
+    add_softmax_kernels(kernels, owner);
+    add_dropout_kernels(kernels, owner);
+    add_loss_kernels(kernels, owner);
+    add_update_kernels(kernels, owner);
   };
   def.create = [](const BackendContext& context) {
     return std::make_unique<ReferenceBackend>(context.kernels);

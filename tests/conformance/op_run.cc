@@ -122,6 +122,8 @@ double sample(const CaseInput& input, Data data, std::int64_t scale, RandomStrea
   switch (input.domain) {
     case Domain::index:
       return draw(static_cast<std::uint32_t>(input.limit));
+    case Domain::step:
+      return 1 + draw(static_cast<std::uint32_t>(input.limit));
     case Domain::mask:
       return draw(2);
     case Domain::key:
@@ -143,6 +145,7 @@ double sample(const CaseInput& input, Data data, std::int64_t scale, RandomStrea
 DType dtype_of(const CaseInput& input, DType dtype) {
   switch (input.domain) {
     case Domain::index:
+    case Domain::step:
     case Domain::key:
       return DType::i32;
     case Domain::mask:

@@ -64,7 +64,8 @@ bool RunningError::knows(const OpDef& op) const {
                           "global_avg_pool",
                           "adam_update",
                           "adamw_update",
-                          "softmax_cross_entropy"});
+                          "softmax_cross_entropy",
+                          "softmax_cross_entropy_grad"});
 }
 
 Value RunningError::constant(double number) { return graph_.constant(number, DType::quad); }
@@ -174,13 +175,24 @@ std::vector<Bounded> RunningError::adam(std::span<const Bounded> in, const Field
   return {minus(kept, move), m, v};
 }
 
-// −(1/B) Σ q log p with q from the one-hot labels that stand in place of the labels.
-std::vector<Bounded> RunningError::cross_entropy(std::span<const Bounded> in, const Fields& fields) {
-  const Value logits = in[0].value, one_hot = in[1].value;
+// q = (1 − s) one_hot + s/K, from the one-hot rows that stand in place of the labels.
+Bounded RunningError::smoothed(Value one_hot, const Fields& fields) {
   const double smoothing = fields.number("label_smoothing");
-  const auto classes = static_cast<double>(logits.shape()[1]), rows = static_cast<double>(logits.shape()[0]);
-  const Bounded q = plus(times(rounded(1.0 - smoothing), {one_hot, {}}),
-                         quotient(rounded(smoothing), {constant(classes), {}}));
+  const auto classes = static_cast<double>(one_hot.shape()[1]);
+  return plus(times(rounded(1.0 - smoothing), {one_hot, {}}),
+              quotient(rounded(smoothing), {constant(classes), {}}));
+}
+
+// dL (p − q) / B
+std::vector<Bounded> RunningError::cross_entropy_grad(std::span<const Bounded> in, const Fields& fields) {
+  const Bounded rows{constant(static_cast<double>(in[1].value.shape()[0])), {}};
+  return {quotient(times(in[0], minus(in[1], smoothed(in[2].value, fields))), rows)};
+}
+
+// −(1/B) Σ q log p
+std::vector<Bounded> RunningError::cross_entropy(std::span<const Bounded> in, const Fields& fields) {
+  const auto rows = static_cast<double>(in[0].value.shape()[0]);
+  const Bounded q = smoothed(in[1].value, fields);
   const Fields axis{{"axis", std::int64_t{1}}};
   const Bounded logarithms = apply(graph_.ops().at("log_softmax"), {&in[0], 1}, axis)[0];
   const Bounded probabilities = apply(graph_.ops().at("softmax"), {&in[0], 1}, axis)[0];
@@ -233,6 +245,7 @@ std::vector<Bounded> RunningError::apply(const OpDef& op, std::span<const Bounde
   }
   if (name == "adam_update" || name == "adamw_update") return adam(in, fields, name == "adamw_update");
   if (name == "softmax_cross_entropy") return cross_entropy(in, fields);
+  if (name == "softmax_cross_entropy_grad") return cross_entropy_grad(in, fields);
   if (name == "greater" || name == "equal")
     return {{graph_.apply(name, {in[0].value, in[1].value}, fields), {}}};
   if (name == "where") {

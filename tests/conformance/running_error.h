@@ -49,7 +49,9 @@ class RunningError {
   Bounded quotient(const Bounded& a, const Bounded& b);
   Bounded function(const OpDef& op, const Bounded& x, const Fields& fields);
   std::vector<Bounded> adam(std::span<const Bounded> inputs, const Fields& fields, bool decoupled);
+  Bounded smoothed(Value one_hot, const Fields& fields);
   std::vector<Bounded> cross_entropy(std::span<const Bounded> inputs, const Fields& fields);
+  std::vector<Bounded> cross_entropy_grad(std::span<const Bounded> inputs, const Fields& fields);
 
   Bounded plus(const Bounded& a, const Bounded& b);
   Bounded minus(const Bounded& a, const Bounded& b);

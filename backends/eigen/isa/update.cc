@@ -42,6 +42,12 @@ void sgd_momentum(const UpdateSettings& s, Index n, const T* w, const T* g, cons
   });
 }
 
+// 1 − βᵗ, which cancels when computed as written: β₂ = 0.999 would cost the first step ten bits.
+double one_minus_power(double beta, std::int32_t step) {
+  return static_cast<double>(
+      -std::expm1(static_cast<long double>(step) * std::log(static_cast<long double>(beta))));
+}
+
 // m' = β₁ m + (1 − β₁) g, v' = β₂ v + (1 − β₂) g², w' = w − η/(1 − β₁ᵗ) · m' / (√(v'/(1 − β₂ᵗ)) + ε).
 template <class T>
 void adam(const UpdateSettings& s, Index n, const T* w, const T* g, const T* m, const T* v, T learning_rate,
@@ -49,8 +55,8 @@ void adam(const UpdateSettings& s, Index n, const T* w, const T* g, const T* m, 
   const auto beta1 = static_cast<T>(s.beta1), beta2 = static_cast<T>(s.beta2),
              epsilon = static_cast<T>(s.epsilon);
   const auto rest1 = static_cast<T>(1.0 - s.beta1), rest2 = static_cast<T>(1.0 - s.beta2);
-  const auto rate = static_cast<T>(static_cast<double>(learning_rate) / (1.0 - std::pow(s.beta1, step)));
-  const auto correction = static_cast<T>(1.0 - std::pow(s.beta2, step));
+  const auto rate = static_cast<T>(static_cast<double>(learning_rate) / one_minus_power(s.beta1, step));
+  const auto correction = static_cast<T>(one_minus_power(s.beta2, step));
   const T decay = s.decoupled ? T(0) : static_cast<T>(s.weight_decay);
   const auto keep =
       static_cast<T>(s.decoupled ? 1.0 - static_cast<double>(learning_rate) * s.weight_decay : 1.0);

@@ -39,6 +39,7 @@ enum class Domain : std::uint8_t {
   positive,  ///< of order one, bounded away from zero
   nonzero,   ///< any sign, bounded away from zero
   index,     ///< i32 in [0, limit)
+  step,      ///< i32 in [1, limit], a step counter
   mask,      ///< u8, 0 or 1
   key,       ///< i32 random words
 };
