@@ -13,8 +13,8 @@ using Sides = std::array<std::int64_t, 2>;
 using Padding = std::vector<std::int64_t>;
 
 // pad = max(span − stride, 0) where stride divides the extent, else max(span − extent mod stride, 0).
-Sides documented(std::int64_t extent, const Window& window) {
-  const std::int64_t rest = extent % window.stride;
+Sides documented(const WindowAxis& window) {
+  const std::int64_t rest = window.input % window.stride;
   const std::int64_t total = std::max<std::int64_t>(window.span() - (rest == 0 ? window.stride : rest), 0);
   return {total / 2, total - total / 2};
 }
@@ -24,11 +24,11 @@ TEST(Padding, SameIsTensorFlows) {
     for (std::int64_t size = 1; size <= 6; ++size) {
       for (std::int64_t stride = 1; stride <= 5; ++stride) {
         for (std::int64_t dilation = 1; dilation <= 3; ++dilation) {
-          const Window window{size, stride, dilation};
-          const Sides sides = same_padding(extent, window);
+          const WindowAxis window{.input = extent, .size = size, .stride = stride, .dilation = dilation};
+          const Sides sides = same_padding(window);
           SCOPED_TRACE(testing::Message()
                        << extent << " by " << size << " stride " << stride << " dilation " << dilation);
-          EXPECT_EQ(sides, documented(extent, window));
+          EXPECT_EQ(sides, documented(window));
           const std::int64_t windows = (extent + sides[0] + sides[1] - window.span()) / stride + 1;
           EXPECT_EQ(windows, (extent + stride - 1) / stride);
         }
@@ -38,18 +38,17 @@ TEST(Padding, SameIsTensorFlows) {
 }
 
 TEST(Padding, OddZeroStandsBehind) {
-  EXPECT_EQ(same_padding(13, {6, 5}), (Sides{1, 2}));  // TensorFlow's own example
-  EXPECT_EQ(same_padding(28, {3, 2}), (Sides{0, 1}));
-  EXPECT_EQ(same_padding(28, {3, 1}), (Sides{1, 1}));
-  EXPECT_EQ(same_padding(5, {2, 3}), (Sides{0, 0}));
-  EXPECT_EQ(same_padding(1, {5, 1}), (Sides{2, 2}));
+  EXPECT_EQ(same_padding({.input = 13, .size = 6, .stride = 5}), (Sides{1, 2}));  // TensorFlow's own example
+  EXPECT_EQ(same_padding({.input = 28, .size = 3, .stride = 2}), (Sides{0, 1}));
+  EXPECT_EQ(same_padding({.input = 28, .size = 3, .stride = 1}), (Sides{1, 1}));
+  EXPECT_EQ(same_padding({.input = 5, .size = 2, .stride = 3}), (Sides{0, 0}));
+  EXPECT_EQ(same_padding({.input = 1, .size = 5, .stride = 1}), (Sides{2, 2}));
 }
 
 TEST(Padding, ResolvesEverySpelling) {
-  const Shape images{2, 3, 8, 6};
-  const Window vertical{3, 2}, horizontal{4, 1};
+  const WindowAxis height{.input = 8, .size = 3, .stride = 2}, width{.input = 6, .size = 4};
   const auto resolve = [&](const FieldValue& padding) {
-    return resolve_padding(padding, images, vertical, horizontal, "kernel");
+    return resolve_padding(padding, height, width, "kernel");
   };
   EXPECT_EQ(resolve(std::string("valid")), (Padding{0, 0, 0, 0}));
   EXPECT_EQ(resolve(std::string("same")), (Padding{0, 1, 1, 2}));
@@ -58,7 +57,8 @@ TEST(Padding, ResolvesEverySpelling) {
 
 TEST(Padding, AWindowBeyondTheImageIsAnErrorWithBothSides) {
   try {
-    resolve_padding(std::string("valid"), Shape{1, 1, 4, 9}, {3, 1, 2}, {3, 1, 2}, "kernel");
+    resolve_padding(std::string("valid"), {.input = 4, .size = 3, .dilation = 2},
+                    {.input = 9, .size = 3, .dilation = 2}, "kernel");
     FAIL();
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(),

@@ -1,12 +1,7 @@
 // Every activation op is a layer by itself; softmax and log_softmax work along an axis.
 #include "assay/ops/activation.h"
 
-#include <fmt/format.h>
-
-#include "assay/core/error.h"
 #include "assay/layers/layers.h"
-#include "assay/layers/sample_shape.h"
-#include "assay/ops/reduce.h"
 
 namespace assay {
 namespace {
@@ -22,8 +17,7 @@ LayerDef softmax_layer(const std::string& op, std::string summary, std::string f
                  .fallback = std::int64_t{-1}}};
   def.build = [op](LayerBuilder& layer) {
     const Value x = layer.input();
-    const std::int64_t axis = sample_axis(layer, x.shape());
-    return layer.graph().apply(op, {x}, {{"axis", axis}});
+    return layer.graph().apply(op, {x}, {{"axis", sample_axis(layer, x.shape())}});
   };
   return def;
 }

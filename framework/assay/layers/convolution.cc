@@ -4,7 +4,7 @@
 #include "assay/core/error.h"
 #include "assay/layers/layers.h"
 #include "assay/layers/padding.h"
-#include "assay/layers/sample_shape.h"
+#include "assay/ops/conv.h"
 
 namespace assay {
 namespace {
@@ -42,20 +42,20 @@ Value build_conv2d(LayerBuilder& layer) {
   const auto& kernel = fields.integers("kernel");
   const auto& stride = fields.integers("stride");
   const auto& dilation = fields.integers("dilation");
-  const auto padding =
-      resolve_padding(*fields.find("padding"), x.shape(), {kernel[0], stride[0], dilation[0]},
-                      {kernel[1], stride[1], dilation[1]}, "kernel");
+  const auto padding = resolve_padding(
+      *fields.find("padding"),
+      {.input = x.shape()[2], .size = kernel[0], .stride = stride[0], .dilation = dilation[0]},
+      {.input = x.shape()[3], .size = kernel[1], .stride = stride[1], .dilation = dilation[1]}, "kernel");
 
   const std::int64_t area = kernel[0] * kernel[1];
   const Fans fans{channels / groups * area, filters * area};
-  std::vector<Value> operands{
-      x, layer.parameter("weight", Shape{filters, channels / groups, kernel[0], kernel[1]},
-                         {.type = "fan_in_uniform"}, fans)};
+  const Value weight = layer.parameter("weight", Shape{filters, channels / groups, kernel[0], kernel[1]},
+                                       {.type = "fan_in_uniform"}, fans);
+  Value bias;
   if (fields.boolean("bias"))
-    operands.push_back(layer.parameter("bias", Shape{filters}, {.type = "fan_in_uniform"}, fans));
-  return layer.graph().apply(
-      "conv2d", operands,
-      {{"stride", stride}, {"padding", padding}, {"dilation", dilation}, {"groups", groups}});
+    bias = layer.parameter("bias", Shape{filters}, {.type = "fan_in_uniform"}, fans);
+  return conv2d(x, weight, bias,
+                {{"stride", stride}, {"padding", padding}, {"dilation", dilation}, {"groups", groups}});
 }
 
 }  // namespace

@@ -1,9 +1,5 @@
 // dense: the article's Z = X Wᵀ + b; embedding: rows of a table by index.
-#include <fmt/format.h>
-
-#include "assay/core/error.h"
 #include "assay/layers/layers.h"
-#include "assay/layers/sample_shape.h"
 #include "assay/ops/linear.h"
 #include "assay/ops/movement.h"
 
@@ -11,11 +7,7 @@ namespace assay {
 namespace {
 
 Value build_dense(LayerBuilder& layer) {
-  const Value x = layer.input();
-  if (x.shape().rank() < 2) {
-    throw Error("the layer reads features, [..., features] per sample, but its input is [] per sample")
-        .help("give the sample an axis: {type: reshape, shape: [1]}");
-  }
+  const Value x = feature_input(layer);
   const std::int64_t in = x.shape()[-1], out = layer.fields().integer("units");
   const Fans fans{in, out};
   const Value weight = layer.parameter("weight", Shape{out, in}, {.type = "fan_in_uniform"}, fans);

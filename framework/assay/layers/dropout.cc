@@ -1,4 +1,6 @@
 // dropout: random in training, nothing in inference.
+#include "assay/ops/dropout.h"
+
 #include "assay/layers/layers.h"
 
 namespace assay {
@@ -7,8 +9,7 @@ namespace {
 Value build_dropout(LayerBuilder& layer) {
   const double rate = layer.fields().number("rate");
   if (layer.mode() == Mode::inference || rate == 0.0) return layer.input();
-  return layer.graph().apply("dropout", {layer.input(), layer.key(), layer.sample()},
-                             {{"rate", rate}, {"stream", std::int64_t{layer.stream()}}});
+  return dropout(layer.input(), layer.key(), layer.sample(), rate, layer.stream()).y;
 }
 
 }  // namespace

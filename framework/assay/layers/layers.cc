@@ -7,6 +7,16 @@
 
 namespace assay {
 
+Value feature_input(const LayerBuilder& layer) {
+  const Value x = layer.input();
+  if (x.shape().rank() < 2) {
+    throw Error(
+        "the layer reads features, [..., features] per sample, but its input is one number per sample")
+        .help("give the sample an axis: {type: reshape, shape: [1]}");
+  }
+  return x;
+}
+
 Value image_input(const LayerBuilder& layer) {
   const Value x = layer.input();
   if (x.shape().rank() != 4) {

@@ -3,8 +3,8 @@
 
 #include "assay/core/error.h"
 #include "assay/layers/layers.h"
-#include "assay/layers/sample_shape.h"
 #include "assay/ops/elementwise.h"
+#include "assay/ops/normalize.h"
 #include "assay/ops/reduce.h"
 
 namespace assay {
@@ -39,30 +39,27 @@ Affine affine_parameters(LayerBuilder& layer, const Shape& shape) {
 }
 
 Value build_batch_norm(LayerBuilder& layer) {
-  const Value x = layer.input();
-  if (x.shape().rank() < 2)
-    throw Error("the layer reads channels, [channels, ...] per sample, but its input is [] per sample");
+  const Value x = feature_input(layer);
   const Shape channels{x.shape()[1]};
   const Affine affine = affine_parameters(layer, channels);
   const Value running_mean = layer.statistic("running_mean", channels, 0.0);
   const Value running_var = layer.statistic("running_var", channels, 1.0);
-  const Fields epsilon{{"epsilon", layer.fields().number("epsilon")}};
+  const double epsilon = layer.fields().number("epsilon");
   if (layer.mode() == Mode::inference) {
-    return layer.graph().apply("batch_norm_inference",
-                               {x, affine.weight, affine.bias, running_mean, running_var}, epsilon);
+    return batch_norm_inference(x, affine.weight, affine.bias, running_mean, running_var, epsilon);
   }
-  const auto n = static_cast<double>(x.shape().count() / std::max<std::int64_t>(channels[0], 1));
+  const auto n = static_cast<double>(x.shape().count() / channels[0]);
   if (n < 2) {
     throw Error(fmt::format("the batch has one value per channel ({}): its variance says nothing",
                             x.shape().to_string()))
         .help("train with a batch_size that leaves at least two samples in every batch, the last one too");
   }
-  const auto normalized = layer.graph().apply_all("batch_norm", {x, affine.weight, affine.bias}, epsilon);
+  const Normalized normalized = batch_norm(x, affine.weight, affine.bias, epsilon);
   const double momentum = layer.fields().number("momentum");
-  const Value mean = normalized[1], unbiased_variance = scale(normalized[2], n / (n - 1));
-  layer.update(running_mean, add(scale(running_mean, 1 - momentum), scale(mean, momentum)));
+  const Value unbiased_variance = scale(normalized.variance, n / (n - 1));
+  layer.update(running_mean, add(scale(running_mean, 1 - momentum), scale(normalized.mean, momentum)));
   layer.update(running_var, add(scale(running_var, 1 - momentum), scale(unbiased_variance, momentum)));
-  return normalized[0];
+  return normalized.y;
 }
 
 // The first of the normalised axes, which must be the trailing ones.
@@ -80,14 +77,11 @@ int first_axis(const LayerBuilder& layer, const Shape& shape) {
 }
 
 Value build_layer_norm(LayerBuilder& layer) {
-  const Value x = layer.input();
-  if (x.shape().rank() < 2)
-    throw Error("the layer reads [...] with one axis or more, but its input is [] per sample");
+  const Value x = feature_input(layer);
   const int axis = first_axis(layer, x.shape());
   const Affine affine =
       affine_parameters(layer, Shape(x.shape().extents().subspan(static_cast<std::size_t>(axis))));
-  return layer.graph().apply("layer_norm", {x, affine.weight, affine.bias},
-                             {{"axis", std::int64_t{axis}}, {"epsilon", layer.fields().number("epsilon")}});
+  return layer_norm(x, affine.weight, affine.bias, axis, layer.fields().number("epsilon")).y;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "assay/core/error.h"
 #include "assay/ops/elementwise.h"
 #include "assay/ops/reduce.h"
+#include "assay/ops/update.h"
 
 namespace assay {
 namespace {
@@ -37,50 +38,50 @@ Fields update_fields(const Fields& fields, std::initializer_list<std::string_vie
 }
 
 void update_sgd(UpdateBuilder& build) {
-  const Value w = build.parameter(), g = build.gradient();
+  const Value w = build.parameter(), g = build.gradient(), rate = build.learning_rate();
   if (build.fields().number("momentum") == 0.0) {
     if (build.fields().boolean("nesterov")) {
       throw Error("nesterov is true, but momentum is 0").help("give a momentum, such as 0.9");
     }
-    build.update(w, w.graph().apply("sgd_update", {w, g, build.learning_rate()},
-                                    update_fields(build.fields(), {"weight_decay"})));
+    build.update(w, sgd_update(w, g, rate, update_fields(build.fields(), {"weight_decay"})));
     return;
   }
   const Value velocity = build.slot("velocity");
-  const auto next =
-      w.graph().apply_all("sgd_momentum_update", {w, g, velocity, build.learning_rate()},
-                          update_fields(build.fields(), {"momentum", "nesterov", "weight_decay"}));
-  build.update(w, next[0]);
-  build.update(velocity, next[1]);
+  const MomentumUpdate next = sgd_momentum_update(
+      w, g, velocity, rate, update_fields(build.fields(), {"momentum", "nesterov", "weight_decay"}));
+  build.update(w, next.w);
+  build.update(velocity, next.velocity);
 }
 
-void update_adam(UpdateBuilder& build, std::string_view op) {
+using AdamFormula = AdamUpdate (*)(Value w, Value g, Value m, Value v, Value rate, Value step, const Fields&);
+
+void update_adam(UpdateBuilder& build, AdamFormula formula) {
   const Value w = build.parameter(), m = build.slot("first_moment"), v = build.slot("second_moment");
-  const auto next =
-      w.graph().apply_all(op, {w, build.gradient(), m, v, build.learning_rate(), build.step()},
-                          update_fields(build.fields(), {"beta1", "beta2", "epsilon", "weight_decay"}));
-  build.update(w, next[0]);
-  build.update(m, next[1]);
-  build.update(v, next[2]);
+  const AdamUpdate next =
+      formula(w, build.gradient(), m, v, build.learning_rate(), build.step(),
+              update_fields(build.fields(), {"beta1", "beta2", "epsilon", "weight_decay"}));
+  build.update(w, next.w);
+  build.update(m, next.m);
+  build.update(v, next.v);
 }
 
 void update_rmsprop(UpdateBuilder& build) {
-  const Value w = build.parameter(), g = build.gradient(), s = build.slot("mean_square");
+  const Value w = build.parameter(), g = build.gradient(), rate = build.learning_rate();
+  const Value s = build.slot("mean_square");
   if (build.fields().number("momentum") == 0.0) {
-    const auto next =
-        w.graph().apply_all("rmsprop_update", {w, g, s, build.learning_rate()},
-                            update_fields(build.fields(), {"decay", "epsilon", "weight_decay"}));
-    build.update(w, next[0]);
-    build.update(s, next[1]);
+    const RmspropUpdate next =
+        rmsprop_update(w, g, s, rate, update_fields(build.fields(), {"decay", "epsilon", "weight_decay"}));
+    build.update(w, next.w);
+    build.update(s, next.s);
     return;
   }
   const Value velocity = build.slot("velocity");
-  const auto next =
-      w.graph().apply_all("rmsprop_momentum_update", {w, g, s, velocity, build.learning_rate()},
-                          update_fields(build.fields(), {"decay", "epsilon", "weight_decay", "momentum"}));
-  build.update(w, next[0]);
-  build.update(s, next[1]);
-  build.update(velocity, next[2]);
+  const RmspropMomentumUpdate next = rmsprop_momentum_update(
+      w, g, s, velocity, rate,
+      update_fields(build.fields(), {"decay", "epsilon", "weight_decay", "momentum"}));
+  build.update(w, next.w);
+  build.update(s, next.s);
+  build.update(velocity, next.buffer);
 }
 
 OptimizerDef sgd() {
@@ -113,7 +114,7 @@ OptimizerDef adam() {
                        "w ← w − η (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)"};
   def.fields = adam_fields(weight_decay_field(0.0, "λ, added to the gradient as λ w"));
   def.slots = {"first_moment", "second_moment"};
-  def.update = [](UpdateBuilder& build) { update_adam(build, "adam_update"); };
+  def.update = [](UpdateBuilder& build) { update_adam(build, adam_update); };
   return def;
 }
 
@@ -123,7 +124,7 @@ OptimizerDef adamw() {
                    .formula = "w ← w − η λ w; then as adam, with λ = 0"};
   def.fields = adam_fields(weight_decay_field(1e-2, "λ, taken from the weight as η λ w"));
   def.slots = {"first_moment", "second_moment"};
-  def.update = [](UpdateBuilder& build) { update_adam(build, "adamw_update"); };
+  def.update = [](UpdateBuilder& build) { update_adam(build, adamw_update); };
   return def;
 }
 

@@ -1,4 +1,4 @@
-// Windows that slide over an axis: how many there are, and the zeros that `padding` stands for.
+// What `padding` of a layer stands for: the zeros around an image, as the four numbers that ops take.
 #pragma once
 
 #include <array>
@@ -6,29 +6,20 @@
 #include <string_view>
 #include <vector>
 
-#include "assay/core/shape.h"
 #include "assay/graph/fields.h"
+#include "assay/ops/window.h"
 
 namespace assay {
 
-/// A window on one axis.
-struct Window {
-  std::int64_t size = 1;
-  std::int64_t stride = 1;
-  std::int64_t dilation = 1;
+/// Zeros before and after an axis such that it holds ⌈input / stride⌉ windows; an odd one stands after
+/// (TensorFlow's SAME: max((⌈input / stride⌉ − 1) · stride + span − input, 0) in all). Reads input, size,
+/// stride and dilation.
+std::array<std::int64_t, 2> same_padding(const WindowAxis& axis);
 
-  /// From its first element to its last: (size − 1) · dilation + 1.
-  std::int64_t span() const { return (size - 1) * dilation + 1; }
-};
-
-/// Zeros before and after an axis such that it holds ⌈extent / stride⌉ windows; an odd one stands after
-/// (TensorFlow's SAME: max((⌈extent / stride⌉ − 1) · stride + span − extent, 0) in all).
-std::array<std::int64_t, 2> same_padding(std::int64_t extent, const Window& window);
-
-/// The field `padding` of a layer over images [B, C, H, W] as [top, bottom, left, right]. Throws Error for an
-/// image that, padded, is smaller than the window; `window` is what messages call it: "kernel", "pool".
-std::vector<std::int64_t> resolve_padding(const FieldValue& padding, const Shape& images,
-                                          const Window& vertical, const Window& horizontal,
-                                          std::string_view window);
+/// The field `padding` of a layer as [top, bottom, left, right]. Reads the same of both axes. Throws Error
+/// for an image that, padded, is smaller than the window; `window` is what messages call it: "kernel",
+/// "pool".
+std::vector<std::int64_t> resolve_padding(const FieldValue& padding, const WindowAxis& height,
+                                          const WindowAxis& width, std::string_view window);
 
 }  // namespace assay

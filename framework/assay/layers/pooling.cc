@@ -1,6 +1,7 @@
 // max_pool2d, avg_pool2d, global_avg_pool.
 #include "assay/layers/layers.h"
 #include "assay/layers/padding.h"
+#include "assay/ops/pool.h"
 
 namespace assay {
 namespace {
@@ -11,20 +12,21 @@ Fields window_fields(const LayerBuilder& layer, const Shape& images) {
   const auto& size = fields.integers("size");
   const auto& stride = fields.find("stride") != nullptr ? fields.integers("stride") : size;
   const auto padding =
-      resolve_padding(*fields.find("padding"), images, {size[0], stride[0]}, {size[1], stride[1]}, "pool");
+      resolve_padding(*fields.find("padding"), {.input = images[2], .size = size[0], .stride = stride[0]},
+                      {.input = images[3], .size = size[1], .stride = stride[1]}, "pool");
   return {{"size", size}, {"stride", stride}, {"padding", padding}};
 }
 
 Value build_max_pool2d(LayerBuilder& layer) {
   const Value x = image_input(layer);
-  return layer.graph().apply("max_pool2d", {x}, window_fields(layer, x.shape()));
+  return max_pool2d(x, window_fields(layer, x.shape())).y;
 }
 
 Value build_avg_pool2d(LayerBuilder& layer) {
   const Value x = image_input(layer);
   Fields fields = window_fields(layer, x.shape());
   fields.set("count_padding", layer.fields().boolean("count_padding"));
-  return layer.graph().apply("avg_pool2d", {x}, fields);
+  return avg_pool2d(x, fields);
 }
 
 std::vector<FieldDef> window_field_defs() {
@@ -72,9 +74,7 @@ void register_pooling_layers(LayerTable& layers, const std::string& owner) {
   global.name = "global_avg_pool";
   global.summary = "the average of each channel: [channels, height, width] to [channels]";
   global.formula = "y[c] = mean_{i, j} x[c, i, j]";
-  global.build = [](LayerBuilder& layer) {
-    return layer.graph().apply("global_avg_pool", {image_input(layer)});
-  };
+  global.build = [](LayerBuilder& layer) { return global_avg_pool(image_input(layer)); };
   layers.add(global.name, global, owner);
 }
 
