@@ -1,6 +1,8 @@
 # Kernels that are built once per instruction set. A file in backends/NAME/isa/ sees ASSAY_ISA as baseline, avx2 or avx512 and
 # must put everything it defines into a namespace of that name (or an anonymous one): nothing compiled for a newer processor
 # may become the linker's choice for code that older ones run. tests/isa_symbols checks the objects for it.
+# They are compiled without errno and floating-point traps, which nobody reads: results are the same, and loops with sqrt or
+# with a comparison inside become vector code.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(ASSAY_ISAS baseline avx2 avx512)
 else()
@@ -20,7 +22,7 @@ function(assay_add_isa_sources name requires)
     add_library(${target} OBJECT ${sources})
     target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/framework ${CMAKE_SOURCE_DIR})
     target_compile_definitions(${target} PRIVATE ASSAY_ISA=${isa} ASSAY_ISA_${isa}=1)
-    target_compile_options(${target} PRIVATE ${assay_isa_flags_${isa}} -O3)
+    target_compile_options(${target} PRIVATE ${assay_isa_flags_${isa}} -O3 -fno-math-errno -fno-trapping-math)
     target_link_libraries(${target} PRIVATE assay_flags ${requires})
     target_sources(assay PRIVATE $<TARGET_OBJECTS:${target}>)
   endforeach()
