@@ -1,0 +1,135 @@
+// Batch and layer normalisation, forward and backward. Batch normalisation takes images in whatever layout
+// they lie.
+#include "backends/onednn/context.h"
+#include "backends/onednn/sequence.h"
+
+namespace assay::onednn {
+namespace {
+
+// x [N, C, …] as an image: what follows C in two axes. Rows of [N, C] are pixels of an image of one pixel,
+// channels last, which is how the fast code wants them.
+MemoryDesc canonical_image(const Shape& x) {
+  const Dims dims = x.rank() == 4 ? dims_of(x) : Dims{x[0], x[1], x.count(2, x.rank()), 1};
+  return image(dims, x.rank() == 2 ? ImageFormat::channels_last : ImageFormat::channels_first);
+}
+
+float epsilon_of(const Site& site) { return static_cast<float>(site.fields().number("epsilon")); }
+
+// Tries `make(image)` with the image of operand `leading` as it lies, then canonical. `images` are the
+// operands that lie like it; the first output does too.
+template <class Make>
+Offer in_image_layout(const Context& context, const Site& site, std::initializer_list<std::size_t> images,
+                      Make make) {
+  const auto lay_out = [&](Offer offer, const Layout& layout) {
+    if (Plan* plan = std::get_if<Plan>(&offer)) {
+      plan->inputs.resize(site.inputs.size());
+      plan->outputs.resize(site.outputs.size());
+      for (const std::size_t i : images) plan->inputs[i] = layout;
+      plan->outputs[0] = layout;
+    }
+    return offer;
+  };
+  for (const std::size_t i : images) {
+    const MemoryDesc* own = context.layouts.find(site.inputs[i].layout);
+    if (own == nullptr) continue;
+    Offer offer = lay_out(make(*own), site.inputs[i].layout);
+    if (std::holds_alternative<Plan>(offer)) return offer;
+  }
+  return lay_out(make(canonical_image(site.input(*images.begin()).shape)), {});
+}
+
+Offer offer_batch_norm(const Context& context, const Site& site) {
+  return in_image_layout(context, site, {0}, [&](const MemoryDesc& data) {
+    Sequence sequence(context);
+    sequence.add(batch_normalization(context.engine, false, data, epsilon_of(site)),
+                 {{DNNL_ARG_SRC, Buffer::input(0)},
+                  {DNNL_ARG_SCALE, Buffer::input(1)},
+                  {DNNL_ARG_SHIFT, Buffer::input(2)},
+                  {DNNL_ARG_DST, Buffer::output(0)},
+                  {DNNL_ARG_MEAN, Buffer::output(1)},
+                  {DNNL_ARG_VARIANCE, Buffer::output(2)}});
+    return sequence.plan("batch_norm");
+  });
+}
+
+Offer offer_batch_norm_inference(const Context& context, const Site& site) {
+  return in_image_layout(context, site, {0}, [&](const MemoryDesc& data) {
+    Sequence sequence(context);
+    sequence.add(batch_normalization(context.engine, true, data, epsilon_of(site)),
+                 {{DNNL_ARG_SRC, Buffer::input(0)},
+                  {DNNL_ARG_SCALE, Buffer::input(1)},
+                  {DNNL_ARG_SHIFT, Buffer::input(2)},
+                  {DNNL_ARG_MEAN, Buffer::input(3)},
+                  {DNNL_ARG_VARIANCE, Buffer::input(4)},
+                  {DNNL_ARG_DST, Buffer::output(0)}});
+    return sequence.plan("batch_norm_inference");
+  });
+}
+
+Offer offer_batch_norm_grad(const Context& context, const Site& site) {
+  return in_image_layout(context, site, {0, 1}, [&](const MemoryDesc& data) {
+    Sequence sequence(context);
+    // The shift has no part in the derivative, yet the primitive insists on being given one.
+    sequence.add(batch_normalization_backward(context.engine, data, epsilon_of(site)),
+                 {{DNNL_ARG_DIFF_DST, Buffer::input(0)},
+                  {DNNL_ARG_SRC, Buffer::input(1)},
+                  {DNNL_ARG_SCALE, Buffer::input(2)},
+                  {DNNL_ARG_SHIFT, Buffer::input(2)},
+                  {DNNL_ARG_MEAN, Buffer::input(3)},
+                  {DNNL_ARG_VARIANCE, Buffer::input(4)},
+                  {DNNL_ARG_DIFF_SRC, Buffer::output(0)},
+                  {DNNL_ARG_DIFF_SCALE, Buffer::output(1)},
+                  {DNNL_ARG_DIFF_SHIFT, Buffer::output(2)}});
+    return sequence.plan("batch_norm_grad");
+  });
+}
+
+// x [B…, D…] as [rows, length], normalised over the last.
+MemoryDesc rows_of(const Site& site, const Shape& x) {
+  const int axis = static_cast<int>(site.fields().integer("axis"));
+  return row_major({x.count(0, axis), x.count(axis, x.rank())});
+}
+
+Offer offer_layer_norm(const Context& context, const Site& site) {
+  Sequence sequence(context);
+  sequence.add(layer_normalization(context.engine, rows_of(site, site.input(0).shape), epsilon_of(site)),
+               {{DNNL_ARG_SRC, Buffer::input(0)},
+                {DNNL_ARG_SCALE, Buffer::input(1)},
+                {DNNL_ARG_SHIFT, Buffer::input(2)},
+                {DNNL_ARG_DST, Buffer::output(0)},
+                {DNNL_ARG_MEAN, Buffer::output(1)},
+                {DNNL_ARG_VARIANCE, Buffer::output(2)}});
+  return sequence.plan("layer_norm");
+}
+
+Offer offer_layer_norm_grad(const Context& context, const Site& site) {
+  Sequence sequence(context);
+  sequence.add(
+      layer_normalization_backward(context.engine, rows_of(site, site.input(1).shape), epsilon_of(site)),
+      {{DNNL_ARG_DIFF_DST, Buffer::input(0)},
+       {DNNL_ARG_SRC, Buffer::input(1)},
+       {DNNL_ARG_SCALE, Buffer::input(2)},
+       {DNNL_ARG_SHIFT, Buffer::input(2)},
+       {DNNL_ARG_MEAN, Buffer::input(3)},
+       {DNNL_ARG_VARIANCE, Buffer::input(4)},
+       {DNNL_ARG_DIFF_SRC, Buffer::output(0)},
+       {DNNL_ARG_DIFF_SCALE, Buffer::output(1)},
+       {DNNL_ARG_DIFF_SHIFT, Buffer::output(2)}});
+  return sequence.plan("layer_norm_grad");
+}
+
+}  // namespace
+
+void add_normalization_kernels(KernelTable& kernels, Context& context) {
+  const auto add = [&](std::string_view op, Offer (*offer)(const Context&, const Site&)) {
+    kernels.add(
+        op, [&context, offer](const Site& site) { return offer(context, site); }, "onednn");
+  };
+  add("batch_norm", offer_batch_norm);
+  add("batch_norm_inference", offer_batch_norm_inference);
+  add("batch_norm_grad", offer_batch_norm_grad);
+  add("layer_norm", offer_layer_norm);
+  add("layer_norm_grad", offer_layer_norm_grad);
+}
+
+}  // namespace assay::onednn
