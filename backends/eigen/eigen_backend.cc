@@ -52,6 +52,7 @@ BackendDef eigen_backend() {
     eigen::add_pool_kernels(kernels, owner);
     eigen::add_normalization_kernels(kernels, owner);
     eigen::add_softmax_kernels(kernels, owner);
+    eigen::add_dropout_kernels(kernels, owner);
     eigen::add_update_kernels(kernels, owner);
   };
   def.create = [](const BackendContext& context) -> std::unique_ptr<Backend> {

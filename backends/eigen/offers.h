@@ -82,6 +82,7 @@ void add_movement_kernels(KernelTable& kernels, std::string_view owner);
 void add_pool_kernels(KernelTable& kernels, std::string_view owner);
 void add_normalization_kernels(KernelTable& kernels, std::string_view owner);
 void add_softmax_kernels(KernelTable& kernels, std::string_view owner);
+void add_dropout_kernels(KernelTable& kernels, std::string_view owner);
 void add_update_kernels(KernelTable& kernels, std::string_view owner);
 
 }  // namespace assay::eigen

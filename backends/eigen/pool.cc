@@ -27,7 +27,7 @@ Pooling windows_of(const Fields& fields, const Shape& x, const Shape& y) {
 template <class T>
 Plan plan_max(const Site& site, const Kernels<T>& kernels) {
   const Pooling p = windows_of(site.fields(), site.input(0).shape, site.output().shape);
-  return make_plan(implementation("rows", kernels), [p, &kernels](const Io& io) {
+  return make_plan(implementation("lanes", kernels), [p, &kernels](const Io& io) {
     kernels.max_pool2d(p, io.in<T>(0), io.out<T>(0), io.out<std::int32_t>(1));
   });
 }

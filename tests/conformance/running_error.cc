@@ -65,7 +65,8 @@ bool RunningError::knows(const OpDef& op) const {
                           "adam_update",
                           "adamw_update",
                           "softmax_cross_entropy",
-                          "softmax_cross_entropy_grad"});
+                          "softmax_cross_entropy_grad",
+                          "dropout"});
 }
 
 Value RunningError::constant(double number) { return graph_.constant(number, DType::quad); }
@@ -246,6 +247,10 @@ std::vector<Bounded> RunningError::apply(const OpDef& op, std::span<const Bounde
   if (name == "adam_update" || name == "adamw_update") return adam(in, fields, name == "adamw_update");
   if (name == "softmax_cross_entropy") return cross_entropy(in, fields);
   if (name == "softmax_cross_entropy_grad") return cross_entropy_grad(in, fields);
+  if (name == "dropout") {  // the mask is exact
+    const auto results = graph_.apply_all(name, {in[0].value, in[1].value, in[2].value}, fields);
+    return {{results[0], rounding(results[0])}, {results[1], {}}};
+  }
   if (name == "greater" || name == "equal")
     return {{graph_.apply(name, {in[0].value, in[1].value}, fields), {}}};
   if (name == "where") {

@@ -1,6 +1,7 @@
-// Pooling. The output row is the vector: for each position in the window, all windows of a row are updated at
-// once, in the row-major order of the positions, so that the first maximum of a window wins.
+// Pooling. Maxima are taken for many windows at once, position by position in row-major order, so that the
+// first maximum of a window wins; averages for the windows of a row.
 #include <cstring>
+#include <limits>
 
 #include "backends/eigen/isa/families.h"
 
@@ -41,25 +42,66 @@ void for_each_position(const Pooling& p, F f) {
   }
 }
 
+constexpr int kLanes = 64;
+
+// Where the windows of so many consecutive outputs begin, which may lie in the padding.
+struct Corners {
+  std::int32_t row[kLanes], column[kLanes];
+};
+
+Corners corners_of(const Pooling& p, Index first) {
+  const Index last = p.out_height * p.out_width - 1;
+  Corners corners;
+  for (int l = 0; l < kLanes; ++l) {
+    const Index o = first + l < last ? first + l : last;
+    corners.row[l] = static_cast<std::int32_t>(o / p.out_width * p.stride_height - p.pad_top);
+    corners.column[l] = static_cast<std::int32_t>(o % p.out_width * p.stride_width - p.pad_left);
+  }
+  return corners;
+}
+
+std::int32_t clamp(std::int32_t i, std::int32_t last) { return i < 0 ? 0 : (i > last ? last : i); }
+
+// The maxima of kLanes windows. A position in the padding is moved to the nearest one inside, which belongs
+// to the window as well and comes in row-major order, so that no case is left to branch on: data would decide
+// the branches.
+template <class T>
+void largest_of(const Pooling& p, const Corners& corners, const T* plane, T* value, std::int32_t* index) {
+  const auto width = static_cast<std::int32_t>(p.width);
+  const auto last_row = static_cast<std::int32_t>(p.height) - 1, last_column = width - 1;
+  for (int l = 0; l < kLanes; ++l) {
+    index[l] = clamp(corners.row[l], last_row) * width + clamp(corners.column[l], last_column);
+    value[l] = -std::numeric_limits<T>::infinity();
+  }
+  for (std::int32_t i = 0; i < p.size_height; ++i) {
+    for (std::int32_t j = 0; j < p.size_width; ++j) {
+      for (int l = 0; l < kLanes; ++l) {
+        const std::int32_t at =
+            clamp(corners.row[l] + i, last_row) * width + clamp(corners.column[l] + j, last_column);
+        const T other = plane[at], before = value[l];
+        // NaN wins over every number, the first NaN over later ones.
+        const bool better = (other > before) | ((other != other) & (before == before));
+        value[l] = better ? other : before;
+        index[l] = better ? at : index[l];
+      }
+    }
+  }
+}
+
 template <class T>
 void max_pool2d(const Pooling& p, const T* x, T* y, std::int32_t* index) {
-  const Index outputs = p.out_height * p.out_width;
-  for (Index plane = 0; plane < p.planes; ++plane, x += p.height * p.width, y += outputs, index += outputs) {
-    for (Index o = 0; o < outputs; ++o) index[o] = -1;
-    for_each_position(p, [=](Index oh, Index h, Index offset, Valid windows) {
-      T* best = y + oh * p.out_width;
-      std::int32_t* at = index + oh * p.out_width;
-      const T* line = x + h * p.width + offset;
-      const auto position = static_cast<std::int32_t>(h * p.width + offset);
-      const auto stride = static_cast<std::int32_t>(p.stride_width);
-      for (Index ow = windows.first; ow < windows.last; ++ow) {
-        const T value = line[ow * p.stride_width], before = best[ow];
-        // NaN wins over every number, the first NaN over later ones.
-        const bool better = at[ow] < 0 || value > before || (value != value && before == before);
-        best[ow] = better ? value : before;
-        at[ow] = better ? position + static_cast<std::int32_t>(ow) * stride : at[ow];
-      }
-    });
+  const Index inputs = p.height * p.width, outputs = p.out_height * p.out_width;
+  for (Index first = 0; first < outputs; first += kLanes) {
+    const Corners corners = corners_of(p, first);
+    const Index count = outputs - first < kLanes ? outputs - first : kLanes;
+    for (Index plane = 0; plane < p.planes; ++plane) {
+      T value[kLanes];
+      std::int32_t at[kLanes];
+      largest_of(p, corners, x + plane * inputs, value, at);
+      std::memcpy(y + plane * outputs + first, value, static_cast<std::size_t>(count) * sizeof(T));
+      std::memcpy(index + plane * outputs + first, at,
+                  static_cast<std::size_t>(count) * sizeof(std::int32_t));
+    }
   }
 }
 
