@@ -1,10 +1,14 @@
-// Models that several tests build.
+// What several tests of models share: configurations, the worked example, and a model that runs on the
+// reference.
 #pragma once
 
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "assay/layers/model.h"
+#include "assay/program/program.h"
 #include "assay/registry/registry.h"
 
 namespace assay {
@@ -26,6 +30,44 @@ inline Model worked_example(const Registry& registry, const ComponentConfig& opt
           {Shape{1}, {hidden, {.type = "sigmoid"}, out, {.type = "sigmoid"}}},
           {.type = "half_squared_error"},
           optimizer};
+}
+
+/// Programs of one model over one state, on the reference backend.
+class Session {
+ public:
+  Session(const Registry& registry, const Model& model, DType dtype)
+      : dtype_(dtype), reference_(registry.create_backend("reference", {}, 1)), backends_{reference_.get()} {
+    for (const StateInfo& state : model.states()) {
+      states_.declare(state.name, {dtype, state.shape});
+      states_.write(state.name, model.initial_value(state, 0, dtype).view());
+    }
+  }
+
+  Program compile(const Graph& graph) { return Program::compile(graph, backends_, states_, arena_); }
+  void set(Program& program, std::string_view name, const std::vector<double>& values) const {
+    const TensorView view = program.input(name);
+    convert(Tensor::of(DType::f64, view.spec.shape, values).view(), view);
+  }
+  std::vector<double> state(std::string_view name) const { return to_doubles(states_.read(name).view()); }
+  void write(std::string_view name, const TensorView& value) { states_.write(name, value); }
+  void write(std::string_view name, const Shape& shape, const std::vector<double>& values) {
+    states_.write(name, Tensor::of(DType::f64, shape, values).view());
+  }
+  /// As the dtype of the session rounds it.
+  double rounded(double x) const {
+    return dtype_ == DType::f32 ? static_cast<double>(static_cast<float>(x)) : x;
+  }
+
+ private:
+  DType dtype_;
+  std::unique_ptr<Backend> reference_;
+  std::vector<const Backend*> backends_;
+  StateStore states_;
+  Arena arena_;
+};
+
+inline std::vector<double> get(Program& program, std::string_view name) {
+  return to_doubles(program.output(name));
 }
 
 }  // namespace assay

@@ -7,6 +7,9 @@
 
 #include "assay/core/error.h"
 #include "assay/layers/model.h"
+#include "assay/layers/sample_shape.h"
+#include "assay/ops/elementwise.h"
+#include "assay/ops/reduce.h"
 
 namespace assay {
 namespace {
@@ -534,6 +537,28 @@ TEST_F(ModelTest, RefusesSettingsThatContradict) {
             "is [2, 3, 3] per sample\n"
             " = in: loss 'softmax_cross_entropy'\n"
             " = help: end the model with {type: flatten} and {type: dense, units: CLASSES}\n");
+}
+
+TEST_F(ModelTest, APluginsLayerIsALayerLikeAnyOther) {
+  LayerDef scale;
+  scale.name = "scale";
+  scale.build = [](LayerBuilder& layer) {
+    return mul(layer.input(),
+               layer.parameter("weight", without_batch(layer.input().shape()), {.type = "ones"}));
+  };
+  registry_.layers.add("scale", scale, "a plugin");
+  const Model network = model(Shape{3}, {{.type = "scale"}});
+  EXPECT_EQ(network.parameter_count(), 3);
+  EXPECT_GE(network.trace_graph(2, DType::f32).find_output("grad/scale1.weight").node, 0);
+
+  LayerDef total;
+  total.name = "total";
+  total.build = [](LayerBuilder& layer) { return sum(layer.input()); };
+  registry_.layers.add("total", total, "a plugin");
+  EXPECT_EQ(error_of(Shape{3}, {{.type = "total"}}),
+            "error: the layer's output is f32[], but real numbers with the batch (2) as axis 0 are wanted\n"
+            " = in: layer 'total1' (total)\n"
+            " = help: this is a defect of the layer\n");
 }
 
 TEST_F(ModelTest, BatchNormNeedsTwoValuesPerChannelInTraining) {

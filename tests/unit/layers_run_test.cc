@@ -15,41 +15,6 @@ namespace {
 
 using Values = std::vector<double>;
 
-// Programs of one model over one state, on the reference backend.
-class Session {
- public:
-  Session(const Registry& registry, const Model& model, DType dtype)
-      : dtype_(dtype), reference_(registry.create_backend("reference", {}, 1)), backends_{reference_.get()} {
-    for (const StateInfo& state : model.states()) {
-      states_.declare(state.name, {dtype, state.shape});
-      states_.write(state.name, model.initial_value(state, 0, dtype).view());
-    }
-  }
-
-  Program compile(const Graph& graph) { return Program::compile(graph, backends_, states_, arena_); }
-  void set(Program& program, std::string_view name, const Values& values) const {
-    const TensorView view = program.input(name);
-    convert(Tensor::of(DType::f64, view.spec.shape, values).view(), view);
-  }
-  Values state(std::string_view name) const { return to_doubles(states_.read(name).view()); }
-  void write(std::string_view name, const Shape& shape, const Values& values) {
-    states_.write(name, Tensor::of(DType::f64, shape, values).view());
-  }
-  // As the dtype of the session rounds it.
-  double rounded(double x) const {
-    return dtype_ == DType::f32 ? static_cast<double>(static_cast<float>(x)) : x;
-  }
-
- private:
-  DType dtype_;
-  std::unique_ptr<Backend> reference_;
-  std::vector<const Backend*> backends_;
-  StateStore states_;
-  Arena arena_;
-};
-
-Values get(Program& program, std::string_view name) { return to_doubles(program.output(name)); }
-
 // A number that a computation with unit roundoff u gives within `error` of `value`: running error analysis
 // (Higham 2002, section 3.3).
 struct Bounded {

@@ -37,8 +37,9 @@ struct LayerConfig {
   std::string name{};                 ///< empty: numbered by type, see resolve.h
   std::vector<std::string> inputs{};  ///< names of layers above, or "input"; empty: the layer above
   Fields fields{};
-  std::map<std::string, InitializerConfig> init{};  ///< by parameter; the others start as the layer says
-  std::vector<LayerConfig> layers{};                ///< of a nested layer: its block
+  /// By parameter; the others start as the layer says. One without a parameter's name is for "weight".
+  std::map<std::string, InitializerConfig> init{};
+  std::vector<LayerConfig> layers{};  ///< of a nested layer: its block
   std::optional<SourceRange> where{};
 };
 

@@ -129,6 +129,13 @@ Model::Forward Model::build_forward(GraphBuild& build, std::int64_t batch) const
           LayerBuilder builder(build, layer, std::move(inputs));
           const Value output = layer.def->build(builder);
           builder.require_known_initializers();
+          if (output.shape().rank() < 1 || output.shape()[0] != batch || !is_real(output.dtype())) {
+            throw Error(
+                fmt::format(
+                    "the layer's output is {}, but real numbers with the batch ({}) as axis 0 are wanted",
+                    output.spec().to_string(), batch))
+                .help("this is a defect of the layer");
+          }
           return output;
         }));
   }
@@ -220,6 +227,7 @@ Graph Model::trace_graph(std::int64_t batch, DType dtype) const {
   for (const Value& parameter : forward.parameters)
     traced.emplace_back(graph.node(parameter.id()).name, parameter);
   std::vector<Value> wanted;
+  wanted.reserve(traced.size());
   for (const auto& [name, value] : traced) wanted.push_back(value);
   const Cotangents cotangents = differentiate(forward.loss, wanted);
 

@@ -48,12 +48,13 @@ Value build_batch_norm(LayerBuilder& layer) {
   if (layer.mode() == Mode::inference) {
     return batch_norm_inference(x, affine.weight, affine.bias, running_mean, running_var, epsilon);
   }
-  const auto n = static_cast<double>(x.shape().count() / channels[0]);
-  if (n < 2) {
+  const std::int64_t count = x.shape().count() / channels[0];  // per channel
+  if (count < 2) {
     throw Error(fmt::format("the batch has one value per channel ({}): its variance says nothing",
                             x.shape().to_string()))
         .help("train with a batch_size that leaves at least two samples in every batch, the last one too");
   }
+  const auto n = static_cast<double>(count);
   const Normalized normalized = batch_norm(x, affine.weight, affine.bias, epsilon);
   const double momentum = layer.fields().number("momentum");
   const Value unbiased_variance = scale(normalized.variance, n / (n - 1));

@@ -29,7 +29,8 @@ ScheduleDef step() {
                                  .fallback = 0.1,
                                  .minimum = 0}});
   def.rate = [](double base, std::int64_t t, std::int64_t, const Fields& fields) {
-    return base * std::pow(fields.number("gamma"), static_cast<double>(t / fields.integer("every")));
+    const std::int64_t falls = t / fields.integer("every");
+    return base * std::pow(fields.number("gamma"), static_cast<double>(falls));
   };
   return def;
 }
