@@ -55,8 +55,8 @@ class Taylor {
  public:
   Taylor(const Registry& registry, const ModelConfig& config, const ComponentConfig& loss)
       : model_(registry, config, loss, {.type = "sgd"}),
-        session_(registry, model_, DType::quad),
-        trace_(session_.compile(model_.trace_graph(kBatch, DType::quad))) {
+        run_(registry, model_, DType::quad),
+        trace_(run_.compile(model_.trace_graph(kBatch, DType::quad))) {
     for (const StateInfo& state : model_.states()) {
       if (state.kind != StateKind::parameter) continue;
       Tensor value = model_.initial_value(state, 3, DType::f64);
@@ -107,24 +107,24 @@ class Taylor {
       if (name == "input") {
         convert(there.view(), trace_.input("input"));
       } else {
-        session_.write(name, there.view());
+        run_.write(name, there.view());
       }
     }
-    if (!is_real(trace_.input("input").spec.dtype)) session_.set(trace_, "input", {0, 4, 1, 2, 3, 3});
-    session_.set(trace_, "key", {1, 2, 3});
-    session_.set(trace_, "sample", {10, 11});
+    if (!is_real(trace_.input("input").spec.dtype)) run_.set(trace_, "input", {0, 4, 1, 2, 3, 3});
+    run_.set(trace_, "key", {1, 2, 3});
+    run_.set(trace_, "sample", {10, 11});
     const Spec target = model_.target_spec(kBatch, DType::quad);
     std::vector<double> targets(static_cast<std::size_t>(target.count()), 1.0);
     if (is_real(target.dtype)) {
       for (std::size_t i = 0; i < targets.size(); ++i) targets[i] = sigmoid(noise("target", i));
     }
-    session_.set(trace_, "target", targets);
+    run_.set(trace_, "target", targets);
     trace_.run();
     return trace_.output("loss").as<Quad>()[0];
   }
 
   Model model_;
-  Session session_;
+  ReferenceRun run_;
   Program trace_;
   std::vector<std::pair<std::string, Tensor>> moved_;
 };

@@ -2,11 +2,14 @@
 // reference.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "assay/core/error.h"
 #include "assay/layers/model.h"
 #include "assay/program/program.h"
 #include "assay/registry/registry.h"
@@ -32,10 +35,33 @@ inline Model worked_example(const Registry& registry, const ComponentConfig& opt
           optimizer};
 }
 
+/// Builds models from layers, with everything that is built in.
+class ModelTest : public ::testing::Test {
+ protected:
+  ModelTest() { register_builtin(registry_); }
+
+  Model model(const Shape& input, std::vector<LayerConfig> layers, std::string loss = "half_squared_error",
+              const ComponentConfig& optimizer = {.type = "sgd"}) {
+    return {registry_, {input, std::move(layers)}, {.type = std::move(loss)}, optimizer};
+  }
+  std::string error_of(const Shape& input, std::vector<LayerConfig> layers,
+                       std::string loss = "half_squared_error",
+                       const ComponentConfig& optimizer = {.type = "sgd"}) {
+    try {
+      model(input, std::move(layers), std::move(loss), optimizer);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  Registry registry_;
+};
+
 /// Programs of one model over one state, on the reference backend.
-class Session {
+class ReferenceRun {
  public:
-  Session(const Registry& registry, const Model& model, DType dtype)
+  ReferenceRun(const Registry& registry, const Model& model, DType dtype)
       : dtype_(dtype), reference_(registry.create_backend("reference", {}, 1)), backends_{reference_.get()} {
     for (const StateInfo& state : model.states()) {
       states_.declare(state.name, {dtype, state.shape});
@@ -53,7 +79,7 @@ class Session {
   void write(std::string_view name, const Shape& shape, const std::vector<double>& values) {
     states_.write(name, Tensor::of(DType::f64, shape, values).view());
   }
-  /// As the dtype of the session rounds it.
+  /// As the dtype of the run rounds it.
   double rounded(double x) const {
     return dtype_ == DType::f32 ? static_cast<double>(static_cast<float>(x)) : x;
   }

@@ -66,8 +66,8 @@ struct Row {
 };
 
 // Article, "Detailed Example": x = 2, y = 1.
-std::vector<Row> worked_on_paper(const Session& session, const Paper& paper) {
-  const auto parameter = [&](double x) { return exactly(session.rounded(x)); };
+std::vector<Row> worked_on_paper(const ReferenceRun& run, const Paper& paper) {
+  const auto parameter = [&](double x) { return exactly(run.rounded(x)); };
   const Bounded x = exactly(2), y = exactly(1);
   const Bounded w1[] = {parameter(0.5), parameter(-0.3)}, b1[] = {parameter(0.1), parameter(-0.2)};
   const Bounded w2[] = {parameter(0.8), parameter(-0.4)}, b2 = parameter(0.3);
@@ -112,12 +112,12 @@ class RunTest : public ::testing::Test {
 TEST_F(RunTest, TheWorkedExampleIsTheArticles) {
   for (const DType dtype : {DType::f32, DType::f64}) {
     const Model model = worked_example(registry_);
-    Session session(registry_, model, dtype);
-    Program trace = session.compile(model.trace_graph(1, dtype));
-    session.set(trace, "input", {2});
-    session.set(trace, "target", {1});
+    ReferenceRun run(registry_, model, dtype);
+    Program trace = run.compile(model.trace_graph(1, dtype));
+    run.set(trace, "input", {2});
+    run.set(trace, "target", {1});
     trace.run();
-    for (const Row& row : worked_on_paper(session, Paper(dtype))) {
+    for (const Row& row : worked_on_paper(run, Paper(dtype))) {
       const Values actual = get(trace, row.name);
       ASSERT_EQ(actual.size(), row.expected.size()) << row.name;
       for (std::size_t i = 0; i < actual.size(); ++i) {
@@ -134,16 +134,16 @@ TEST_F(RunTest, TheWorkedExampleIsTheArticles) {
 
 TEST_F(RunTest, AStepMovesEveryParameterAgainstItsGradient) {
   const Model model = worked_example(registry_);
-  Session session(registry_, model, DType::f64);
-  Program trace = session.compile(model.trace_graph(1, DType::f64));
-  Program training = session.compile(model.training_graph(1, DType::f64));
-  session.set(trace, "input", {2});
-  session.set(trace, "target", {1});
+  ReferenceRun run(registry_, model, DType::f64);
+  Program trace = run.compile(model.trace_graph(1, DType::f64));
+  Program training = run.compile(model.training_graph(1, DType::f64));
+  run.set(trace, "input", {2});
+  run.set(trace, "target", {1});
   trace.run();
   std::vector<std::pair<std::string, Values>> expected;
   double squares = 0;
   for (const StateInfo& state : model.states()) {
-    Values next = session.state(state.name);
+    Values next = run.state(state.name);
     const Values gradient = get(trace, "grad/" + state.name);
     double own = 0;
     for (std::size_t i = 0; i < next.size(); ++i) {
@@ -155,14 +155,14 @@ TEST_F(RunTest, AStepMovesEveryParameterAgainstItsGradient) {
   }
   const Values loss = get(trace, "loss");
 
-  session.set(training, "input", {2});
-  session.set(training, "target", {1});
-  session.set(training, "learning_rate", {0.1});
-  session.set(training, "step", {1});
+  run.set(training, "input", {2});
+  run.set(training, "target", {1});
+  run.set(training, "learning_rate", {0.1});
+  run.set(training, "step", {1});
   training.run();
   EXPECT_EQ(get(training, "loss"), loss);
   EXPECT_EQ(get(training, "gradient_norm"), Values{std::sqrt(squares)});
-  for (const auto& [name, next] : expected) EXPECT_EQ(session.state(name), next) << name;
+  for (const auto& [name, next] : expected) EXPECT_EQ(run.state(name), next) << name;
 }
 
 TEST_F(RunTest, EveryOptimizerLowersTheLoss) {
@@ -174,14 +174,14 @@ TEST_F(RunTest, EveryOptimizerLowersTheLoss) {
                                         {.type = "rmsprop", .fields = {{"momentum", 0.5}}}};
   for (const ComponentConfig& optimizer : optimizers) {
     const Model model = worked_example(registry_, optimizer);
-    Session session(registry_, model, DType::f64);
-    Program training = session.compile(model.training_graph(1, DType::f64));
+    ReferenceRun run(registry_, model, DType::f64);
+    Program training = run.compile(model.training_graph(1, DType::f64));
     double first = 0, last = 0;
     for (int step = 1; step <= 20; ++step) {
-      session.set(training, "input", {2});
-      session.set(training, "target", {1});
-      session.set(training, "learning_rate", {0.01});
-      session.set(training, "step", {static_cast<double>(step)});
+      run.set(training, "input", {2});
+      run.set(training, "target", {1});
+      run.set(training, "learning_rate", {0.01});
+      run.set(training, "step", {static_cast<double>(step)});
       training.run();
       last = get(training, "loss")[0];
       if (step == 1) first = last;
@@ -197,10 +197,10 @@ TEST_F(RunTest, AResidualAddsBothPathsOfTheGradient) {
   inner.init = {{"weight", {.given = Array{Shape{1, 1}, {2}}}}};
   const Model model(registry_, {Shape{1}, {{.type = "residual", .layers = {inner}}}},
                     {.type = "half_squared_error"}, {.type = "sgd"});
-  Session session(registry_, model, DType::f64);
-  Program trace = session.compile(model.trace_graph(1, DType::f64));
-  session.set(trace, "input", {3});
-  session.set(trace, "target", {5});
+  ReferenceRun run(registry_, model, DType::f64);
+  Program trace = run.compile(model.trace_graph(1, DType::f64));
+  run.set(trace, "input", {3});
+  run.set(trace, "target", {5});
   trace.run();
   EXPECT_EQ(get(trace, "residual1.output"), Values{9});
   EXPECT_EQ(get(trace, "loss"), Values{8});
@@ -218,10 +218,10 @@ TEST_F(RunTest, AValueReadTwiceSumsItsGradients) {
                       {.type = "multiply", .inputs = {"a", "input"}},
                       {.type = "concat", .inputs = {"multiply1", "input"}}}},
                     {.type = "half_squared_error"}, {.type = "sgd"});
-  Session session(registry_, model, DType::f64);
-  Program trace = session.compile(model.trace_graph(1, DType::f64));
-  session.set(trace, "input", {2});
-  session.set(trace, "target", {10, 1});
+  ReferenceRun run(registry_, model, DType::f64);
+  Program trace = run.compile(model.trace_graph(1, DType::f64));
+  run.set(trace, "input", {2});
+  run.set(trace, "target", {10, 1});
   trace.run();
   EXPECT_EQ(get(trace, "concat1.output"), (Values{12, 2}));
   EXPECT_EQ(get(trace, "loss"), Values{2.5});
@@ -235,21 +235,21 @@ TEST_F(RunTest, AValueReadTwiceSumsItsGradients) {
 TEST_F(RunTest, RunningStatisticsAreUnbiasedAndServeInference) {
   const Model model(registry_, {Shape{1}, {{.type = "batch_norm"}}}, {.type = "half_squared_error"},
                     {.type = "sgd"});
-  Session session(registry_, model, DType::f64);
-  Program training = session.compile(model.training_graph(2, DType::f64));
-  Program inference = session.compile(model.inference_graph(1, DType::f64));
-  session.set(training, "input", {1, 3});
-  session.set(training, "target", {0, 0});
-  session.set(training, "learning_rate", {0});
-  session.set(training, "step", {1});
+  ReferenceRun run(registry_, model, DType::f64);
+  Program training = run.compile(model.training_graph(2, DType::f64));
+  Program inference = run.compile(model.inference_graph(1, DType::f64));
+  run.set(training, "input", {1, 3});
+  run.set(training, "target", {0, 0});
+  run.set(training, "learning_rate", {0});
+  run.set(training, "step", {1});
   training.run();
-  EXPECT_EQ(session.state("batch_norm1.running_mean"), Values{(1 - 0.1) * 0.0 + 0.1 * 2.0});
-  EXPECT_EQ(session.state("batch_norm1.running_var"), Values{(1 - 0.1) * 1.0 + 0.1 * 2.0});
+  EXPECT_EQ(run.state("batch_norm1.running_mean"), Values{(1 - 0.1) * 0.0 + 0.1 * 2.0});
+  EXPECT_EQ(run.state("batch_norm1.running_var"), Values{(1 - 0.1) * 1.0 + 0.1 * 2.0});
 
-  session.write("batch_norm1.running_mean", Shape{1}, {2});
-  session.write("batch_norm1.running_var", Shape{1}, {0.25 - 1e-5});
-  session.set(inference, "input", {3});
-  session.set(inference, "target", {0});
+  run.write("batch_norm1.running_mean", Shape{1}, {2});
+  run.write("batch_norm1.running_var", Shape{1}, {0.25 - 1e-5});
+  run.set(inference, "input", {3});
+  run.set(inference, "target", {0});
   inference.run();
   EXPECT_EQ(get(inference, "prediction"), Values{1 / std::sqrt((0.25 - 1e-5) + 1e-5)});
 }
@@ -257,13 +257,13 @@ TEST_F(RunTest, RunningStatisticsAreUnbiasedAndServeInference) {
 TEST_F(RunTest, DropoutDrawsByKeySampleAndLayer) {
   const Model model(registry_, {Shape{8}, {{.type = "dropout", .name = "drop", .fields = {{"rate", 0.5}}}}},
                     {.type = "half_squared_error"}, {.type = "sgd"});
-  Session session(registry_, model, DType::f64);
-  Program trace = session.compile(model.trace_graph(2, DType::f64));
+  ReferenceRun run(registry_, model, DType::f64);
+  Program trace = run.compile(model.trace_graph(2, DType::f64));
   const auto outputs = [&](const Values& key, const Values& samples) {
-    session.set(trace, "input", Values(16, 1.0));
-    session.set(trace, "target", Values(16, 0.0));
-    session.set(trace, "key", key);
-    session.set(trace, "sample", samples);
+    run.set(trace, "input", Values(16, 1.0));
+    run.set(trace, "target", Values(16, 0.0));
+    run.set(trace, "key", key);
+    run.set(trace, "sample", samples);
     trace.run();
     return get(trace, "drop.output");
   };
