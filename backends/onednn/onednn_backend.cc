@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "assay/core/error.h"
+#include "assay/core/isa.h"
 #include "backends/onednn/context.h"
 #include "backends/onednn/sequence.h"
 
@@ -120,9 +121,9 @@ const char* effective_isa() {
 
 std::string OnednnBackend::description() const {
   const dnnl_version_t* version = dnnl_version();
-  return fmt::format("oneDNN {}.{}.{}, {}, {} thread{}{}", version->major, version->minor, version->patch,
-                     effective_isa(), context_.threads, context_.threads == 1 ? "" : "s",
-                     context_.winograd ? ", winograd" : "");
+  return fmt::format("oneDNN {}.{}.{} on {}, own loops on {}, {} thread{}{}", version->major, version->minor,
+                     version->patch, effective_isa(), name_of(selected_isa()), context_.threads,
+                     context_.threads == 1 ? "" : "s", context_.winograd ? ", winograd" : "");
 }
 
 }  // namespace

@@ -12,42 +12,75 @@ struct Taps {
   std::int64_t h0, h1, w0, w1;
 };
 
-// One output position, for all lanes. `fixed` is their number where the compiler may know it, so that the
-// maxima stay in registers, or 0.
-template <int fixed>
+// Registers of the instruction set.
+#if defined(ASSAY_ISA_avx512)
+constexpr int kWidth = 16;
+#elif defined(ASSAY_ISA_avx2)
+constexpr int kWidth = 8;
+#else
+constexpr int kWidth = 4;
+#endif
+typedef float Values __attribute__((vector_size(kWidth * sizeof(float))));
+typedef std::int32_t Indices __attribute__((vector_size(kWidth * sizeof(std::int32_t))));
+
+inline Values load(const float* from) {
+  Values values;
+  __builtin_memcpy(&values, from, sizeof values);
+  return values;
+}
+
+// One output position for `lanes` channels, whose maxima stay in registers. The comparison is not "greater":
+// a NaN is taken too, and what it is compared with afterwards is not.
+template <int lanes>
+inline void pool_window(const float* plane, std::int64_t width, const Taps& taps, float* y,
+                        std::int32_t* index) {
+  static_assert(lanes % kWidth == 0);
+  constexpr int parts = lanes / kWidth;
+  Values best[parts];
+  Indices where[parts];
+  std::int64_t at = taps.h0 * width + taps.w0;
+  for (int part = 0; part < parts; ++part) {
+    best[part] = load(plane + at * lanes + part * kWidth);
+    where[part] = Indices{} + static_cast<std::int32_t>(at);
+  }
+  for (std::int64_t h = taps.h0; h < taps.h1; ++h) {
+    for (std::int64_t w = taps.w0; w < taps.w1; ++w) {
+      at = h * width + w;
+      const Indices here = Indices{} + static_cast<std::int32_t>(at);
+      for (int part = 0; part < parts; ++part) {
+        const Values x = load(plane + at * lanes + part * kWidth);
+        const Indices taken = ~(x <= best[part]) & (best[part] == best[part]);
+        best[part] = taken ? x : best[part];
+        where[part] = taken ? here : where[part];
+      }
+    }
+  }
+  __builtin_memcpy(y, best, sizeof best);
+  __builtin_memcpy(index, where, sizeof where);
+}
+
+// The same for any number of channels, one tap after the other.
 inline void pool_window(const float* plane, std::int64_t width, std::int64_t lanes, const Taps& taps,
                         float* __restrict__ y, std::int32_t* __restrict__ index) {
-  float kept_y[fixed > 0 ? fixed : 1];
-  std::int32_t kept_index[fixed > 0 ? fixed : 1];
-  const std::int64_t n = fixed > 0 ? fixed : lanes;
-  float* best = fixed > 0 ? kept_y : y;
-  std::int32_t* where = fixed > 0 ? kept_index : index;
-
   const std::int64_t start = taps.h0 * width + taps.w0;
-  for (std::int64_t lane = 0; lane < n; ++lane) {
-    best[lane] = plane[start * n + lane];
-    where[lane] = static_cast<std::int32_t>(start);
+  for (std::int64_t lane = 0; lane < lanes; ++lane) {
+    y[lane] = plane[start * lanes + lane];
+    index[lane] = static_cast<std::int32_t>(start);
   }
   for (std::int64_t h = taps.h0; h < taps.h1; ++h) {
     for (std::int64_t w = taps.w0; w < taps.w1; ++w) {
       const std::int64_t at = h * width + w;
-      const float* __restrict__ x = plane + at * n;
-      for (std::int64_t lane = 0; lane < n; ++lane) {
-        // Not "greater": a NaN is taken too, and what it is compared with afterwards is not.
-        const bool taken = !(x[lane] <= best[lane]) & (best[lane] == best[lane]);
-        best[lane] = taken ? x[lane] : best[lane];
-        where[lane] = taken ? static_cast<std::int32_t>(at) : where[lane];
+      const float* __restrict__ x = plane + at * lanes;
+      for (std::int64_t lane = 0; lane < lanes; ++lane) {
+        const bool taken = !(x[lane] <= y[lane]) & (y[lane] == y[lane]);
+        y[lane] = taken ? x[lane] : y[lane];
+        index[lane] = taken ? static_cast<std::int32_t>(at) : index[lane];
       }
-    }
-  }
-  if (fixed > 0) {
-    for (std::int64_t lane = 0; lane < n; ++lane) {
-      y[lane] = best[lane];
-      index[lane] = where[lane];
     }
   }
 }
 
+// `fixed`: the number of lanes where a block of them is handled at once, or 0.
 template <int fixed>
 void pool_rows(const MaxPooling& p, std::int64_t begin, std::int64_t end, const float* x, float* y,
                std::int32_t* index) {
@@ -62,7 +95,11 @@ void pool_rows(const MaxPooling& p, std::int64_t begin, std::int64_t end, const 
       taps.w0 = w > 0 ? w : 0;
       taps.w1 = w + p.size_width < p.width ? w + p.size_width : p.width;
       const std::int64_t to = (row * p.output_width + ow) * p.lanes;
-      pool_window<fixed>(plane, p.width, p.lanes, taps, y + to, index + to);
+      if constexpr (fixed > 0) {
+        pool_window<fixed>(plane, p.width, taps, y + to, index + to);
+      } else {
+        pool_window(plane, p.width, p.lanes, taps, y + to, index + to);
+      }
     }
   }
 }
@@ -71,16 +108,11 @@ void pool_rows(const MaxPooling& p, std::int64_t begin, std::int64_t end, const 
 
 void max_pool(const MaxPooling& p, const float* x, float* y, std::int32_t* index) noexcept {
   in_parallel(p.threads, p.planes * p.output_height, [&](std::int64_t begin, std::int64_t end) {
-    switch (p.lanes) {
-      case 1:
-        return pool_rows<1>(p, begin, end, x, y, index);
-      case 8:
-        return pool_rows<8>(p, begin, end, x, y, index);
-      case 16:
-        return pool_rows<16>(p, begin, end, x, y, index);
-      default:
-        return pool_rows<0>(p, begin, end, x, y, index);
+    if (p.lanes == 16) return pool_rows<16>(p, begin, end, x, y, index);
+    if constexpr (kWidth <= 8) {
+      if (p.lanes == 8) return pool_rows<8>(p, begin, end, x, y, index);
     }
+    return pool_rows<0>(p, begin, end, x, y, index);
   });
 }
 
