@@ -105,6 +105,11 @@ class Layouts {
 TEST_P(OnednnLayouts, AreKeptAndChangeNoVerdict) {
   const LayoutCase& c = GetParam();
   const std::unique_ptr<Backend> backend = builtin().create_backend("onednn", {}, 2);
+  const std::string processor = backend->description();
+  if (processor.find("on avx2,") == std::string::npos &&
+      processor.find("on avx512_core") == std::string::npos) {
+    GTEST_SKIP() << "without AVX2, oneDNN has neither these layouts nor all of these functions";
+  }
   const Layouts layouts(*backend);
   std::size_t blocked = 0;
   const auto verdict =
@@ -116,11 +121,6 @@ TEST_P(OnednnLayouts, AreKeptAndChangeNoVerdict) {
           blocked += port.layout.canonical() ? 0 : 1;
         }
       });
-  const std::string processor = backend->description();
-  if (blocked == 0 && processor.find("on avx2,") == std::string::npos &&
-      processor.find("on avx512_core") == std::string::npos) {
-    GTEST_SKIP() << "without AVX2, oneDNN's convolutions leave images canonical";
-  }
   ASSERT_GT(blocked, 0u) << "no convolution leaves a layout of its own";
   ASSERT_TRUE(verdict.has_value()) << "refused";
   EXPECT_TRUE(verdict->exact || verdict->bounded);
