@@ -99,6 +99,15 @@ Tensor Tensor::clone() const {
   return copy;
 }
 
+Tensor Tensor::reshaped(const Shape& shape) && {
+  if (shape.count() != count()) {
+    throw Error("a tensor " + spec_.to_string() + " cannot take the shape " + shape.to_string());
+  }
+  Tensor moved(std::move(*this));
+  moved.spec_.shape = shape;
+  return moved;
+}
+
 Tensor Tensor::of(DType dtype, Shape shape, std::span<const double> values) {
   Tensor tensor(Spec{dtype, shape});
   if (static_cast<std::int64_t>(values.size()) != shape.count()) {

@@ -35,6 +35,8 @@ class Tensor {
   ~Tensor();
 
   Tensor clone() const;
+  /// This buffer under another shape. Throws Error if the counts differ.
+  Tensor reshaped(const Shape& shape) &&;
   const Spec& spec() const noexcept { return spec_; }
   const Shape& shape() const noexcept { return spec_.shape; }
   DType dtype() const noexcept { return spec_.dtype; }

@@ -19,6 +19,10 @@ void register_builtin(Registry& registry) {
   register_losses(registry.losses, owner);
   register_optimizers(registry.optimizers, owner);
   register_schedules(registry.schedules, owner);
+  for (DataSourceDef source : builtin_data_sources()) {
+    const std::string name = source.name;
+    registry.data_sources.add(name, std::move(source), owner);
+  }
   registry.add_backend(reference_backend(), owner);
 #ifdef ASSAY_WITH_EIGEN
   registry.add_backend(eigen_backend(), owner);

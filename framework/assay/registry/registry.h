@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "assay/core/named_table.h"
+#include "assay/data/source.h"
 #include "assay/graph/op.h"
 #include "assay/layers/initializer.h"
 #include "assay/layers/layer.h"
@@ -60,6 +61,7 @@ class Registry {
   LossTable losses{"loss function"};
   OptimizerTable optimizers{"optimizer"};
   ScheduleTable schedules{"schedule"};
+  NamedTable<DataSourceDef> data_sources{"data source"};
   NamedTable<BackendDef> backends{"backend"};
 
   /// Registers a backend and its kernels. Throws Error if the name is taken.

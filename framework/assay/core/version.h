@@ -1,0 +1,14 @@
+// What this library is and what it was built by, for --version and the run record.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace assay {
+
+/// "0.1.0".
+std::string_view version() noexcept;
+/// "g++ 12.2.0, Release, -O3 …".
+std::string_view build_description() noexcept;
+
+}  // namespace assay

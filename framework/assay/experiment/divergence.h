@@ -1,0 +1,44 @@
+// Divergence: where the first value that is not finite arose. The state is kept every so many steps; when a
+// step goes wrong, training is replayed from there (everything is keyed, so the same bits come again) and the
+// step is run op by op.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "assay/experiment/step.h"
+#include "assay/program/state.h"
+
+namespace assay {
+
+/// A copy of every state, as it lies. Saving again reuses the memory.
+class StateSnapshot {
+ public:
+  void save(const StateStore& states);
+  /// REQUIRES: the store has the entries that were saved, in the same layouts.
+  void restore(StateStore& states) const;
+
+ private:
+  std::vector<Tensor> buffers_;
+};
+
+class DivergenceTracker {
+ public:
+  /// Steps between copies of the state: what a replay costs at most, against a copy's share of a step.
+  static constexpr std::int64_t kInterval = 64;
+
+  explicit DivergenceTracker(const StateStore& states) { snapshot_.save(states); }
+
+  void before_step(const StateStore& states, std::int64_t step, std::int64_t epoch, std::int64_t k);
+
+  /// Replays up to the step that went wrong and says where: step, layer, op, element, and what to try.
+  std::string diagnose(StateStore& states, Batches& batches, StepRunner& runner, std::int64_t step,
+                       std::int64_t epoch, std::int64_t k, const StepResult& seen) const;
+
+ private:
+  StateSnapshot snapshot_;
+  std::int64_t step_ = 0, epoch_ = 0, k_ = 0;
+};
+
+}  // namespace assay

@@ -1,0 +1,434 @@
+#include "assay/experiment/experiment.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "assay/experiment/overrides.h"
+#include "assay/experiment/read_model.h"
+#include "assay/experiment/yaml_parser.h"
+
+namespace assay {
+namespace {
+
+constexpr std::int64_t kMost = std::int64_t{1} << 40;
+constexpr std::int64_t kLargestBatch = std::int64_t{1} << 24;
+
+const std::vector<std::string>& metric_types() {
+  static const std::vector<std::string> types{"accuracy", "top_k", "confusion_matrix", "mean_absolute_error"};
+  return types;
+}
+
+FieldDef integer_field(std::string name, std::int64_t fallback, double minimum, double maximum = 1e12) {
+  return {.name = std::move(name),
+          .kind = FieldKind::integer,
+          .fallback = fallback,
+          .minimum = minimum,
+          .maximum = maximum};
+}
+
+class Reader {
+ public:
+  Reader(ConfigNode& root, const Registry& registry, Experiment& experiment)
+      : root_(root), registry_(registry), experiment_(experiment) {}
+
+  void read() {
+    MapReader top(root_, diagnostics_, "the experiment");
+    if (!top.valid()) diagnostics_.throw_if_any();
+    read_version(top);
+    if (const ConfigNode* name = top.required("name")) read_name(*name);
+    read_seeds(top);
+    if (const ConfigNode* backend = top.optional("backend")) read_backend(*backend);
+    if (const ConfigNode* numeric = top.optional("numeric")) read_numeric(*numeric);
+    if (const ConfigNode* plugins = top.optional("plugins")) {
+      report(diagnostics_, *plugins, "plugins cannot be loaded by this version of assay",
+             "not supported yet");
+    }
+    if (ConfigNode* data = require(top, "data")) read_data(*data);
+    if (ConfigNode* model = require(top, "model")) read_the_model(*model);
+    if (const ConfigNode* loss = top.required("loss"))
+      take(experiment_.loss, read_component(*loss, registry_.losses, "loss", diagnostics_));
+    if (const ConfigNode* optimizer = top.required("optimizer")) {
+      take(experiment_.optimizer,
+           read_component(*optimizer, registry_.optimizers, "optimizer", diagnostics_));
+    }
+    experiment_.schedule.fields =
+        complete(registry_.schedules.at("constant").fields, {}, "schedule 'constant'");
+    if (const ConfigNode* schedule = top.optional("schedule")) {
+      if (auto config = read_component(*schedule, registry_.schedules, "schedule", diagnostics_)) {
+        experiment_.schedule = {config->type, config->fields};
+      }
+    }
+    if (const ConfigNode* train = top.required("train")) read_train(*train);
+    if (const ConfigNode* metrics = top.optional("metrics")) read_metrics(*metrics);
+    if (const ConfigNode* stopping = top.optional("early_stopping")) read_early_stopping(*stopping);
+    if (const ConfigNode* checkpoint = top.optional("checkpoint")) read_checkpoint(*checkpoint);
+    if (const ConfigNode* expect = top.optional("expect")) read_expect(*expect);
+    top.finish();
+    diagnostics_.throw_if_any();
+  }
+
+ private:
+  template <class T>
+  static void take(T& target, std::optional<T> value) {
+    if (value) target = std::move(*value);
+  }
+
+  ConfigNode* require(MapReader& top, std::string_view key) {
+    return const_cast<ConfigNode*>(top.required(key));
+  }
+
+  void read_version(MapReader& top) {
+    const ConfigNode* version = top.required("assay");
+    if (version == nullptr) return;
+    if (root_.entries().front().key.text() != "assay") {
+      report(diagnostics_, root_.entries().front().key, "'assay: 1' must stand first in the file",
+             "the format version goes before this");
+    }
+    const auto number = read_integer(*version, diagnostics_, "'assay'", 1, kMost);
+    if (number && *number != 1) {
+      report(diagnostics_, *version, fmt::format("the file has format version {}", *number),
+             "this program reads version 1", "use a newer assay");
+    }
+  }
+
+  void read_name(const ConfigNode& node) {
+    const auto name = read_text(node, diagnostics_, "'name'");
+    if (!name) return;
+    const bool good = !name->empty() && name->size() <= 100 && name->front() != '.' && name->front() != '-' &&
+                      std::ranges::all_of(*name, [](unsigned char c) {
+                        return std::isalnum(c) || c == '-' || c == '_' || c == '.';
+                      });
+    if (!good) {
+      report(diagnostics_, node, fmt::format("'{}' is no name for an experiment", *name),
+             "letters, digits, '-', '_' and '.' (it names a folder)");
+    }
+    experiment_.name = *name;
+  }
+
+  void read_seeds(MapReader& top) {
+    const ConfigNode* seed = top.optional("seed");
+    const ConfigNode* seeds = top.optional("seeds");
+    constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
+    if (seed != nullptr && seeds != nullptr) {
+      report(diagnostics_, *seeds, "both 'seed' and 'seeds' are given", "remove one of the two");
+    } else if (seed != nullptr) {
+      if (const auto value = read_integer(*seed, diagnostics_, "'seed'", 0, kLargest))
+        experiment_.seeds = {static_cast<std::uint64_t>(*value)};
+    } else if (seeds != nullptr) {
+      const auto values = read_integers(*seeds, diagnostics_, "'seeds'", 0, kLargest);
+      if (!values) return;
+      experiment_.seeds.assign(values->begin(), values->end());
+      std::vector<std::int64_t> sorted = *values;
+      std::ranges::sort(sorted);
+      if (sorted.empty()) report(diagnostics_, *seeds, "'seeds' is empty", "at least one seed is needed");
+      if (std::ranges::adjacent_find(sorted) != sorted.end())
+        report(diagnostics_, *seeds, "'seeds' names a seed twice", "each may stand once");
+    }
+  }
+
+  void read_backend(const ConfigNode& node) {
+    BackendConfig& backend = experiment_.backend;
+    backend.where = node.where();
+    static const ConfigNode empty = ConfigNode::map();
+    const bool brief = node.is_scalar() && !node.is_null();
+    const ConfigNode& map = brief ? empty : node;
+    MapReader outer(map, diagnostics_, "the backend");
+    const ConfigNode* type = brief ? &node : outer.required("type");
+    if (type == nullptr) return;
+    const auto name = read_text(*type, diagnostics_, "'type'");
+    if (!name) return;
+    const BackendDef* def = registry_.backends.find(*name);
+    if (def == nullptr) {
+      report(diagnostics_, *type, fmt::format("unknown backend '{}'", *name), "no such backend in this build",
+             suggestion("backend", *name, registry_.backends.names()) +
+                 "; assay doctor says how to get the others");
+      return;
+    }
+    backend.type = *name;
+    MapReader reader(map, diagnostics_, fmt::format("backend '{}'", *name));
+    reader.optional("type");
+    if (const ConfigNode* threads = reader.optional("threads")) {
+      if (!(threads->is_scalar() && threads->text() == "auto")) {
+        if (const auto count = read_integer(*threads, diagnostics_, "'threads' (auto or a number)", 1, 1024))
+          backend.threads = static_cast<int>(*count);
+      }
+    }
+    if (const ConfigNode* fallback = reader.optional("fallback")) {
+      const FieldDef choice{
+          .name = "fallback", .kind = FieldKind::choice, .choices = {"forbid", "report", "allow"}};
+      if (const auto value = read_field(*fallback, choice, diagnostics_)) {
+        const auto& text = std::get<std::string>(*value);
+        backend.fallback = text == "forbid"  ? Fallback::forbid
+                           : text == "allow" ? Fallback::allow
+                                             : Fallback::report;
+      }
+    }
+    if (const auto fields = reader.fields(def->fields)) backend.fields = *fields;
+    reader.finish();
+  }
+
+  void read_numeric(const ConfigNode& node) {
+    MapReader reader(node, diagnostics_, "'numeric'");
+    if (const ConfigNode* dtype = reader.optional("dtype")) {
+      const FieldDef choice{.name = "dtype", .kind = FieldKind::choice, .choices = {"f32", "f64"}};
+      if (const auto value = read_field(*dtype, choice, diagnostics_))
+        experiment_.dtype = parse_dtype(std::get<std::string>(*value));
+    }
+    reader.finish();
+  }
+
+  // Makes the paths of a field absolute, in the tree too, so that the tree can be run from anywhere.
+  void make_absolute(ConfigNode& node) {
+    if (node.is_scalar() && !node.is_null()) {
+      ConfigNode absolute =
+          ConfigNode::text(std::filesystem::absolute(resolve_path(node)).lexically_normal().string());
+      absolute.set_place(node.source(), node.source_begin(), node.source_end());
+      node = std::move(absolute);
+    }
+    for (ConfigNode& item : node.items()) make_absolute(item);
+    for (ConfigNode::Entry& entry : node.entries()) make_absolute(entry.value);
+  }
+
+  void read_data(ConfigNode& node) {
+    DataConfig& data = experiment_.data;
+    data.where = node.where();
+    for (const char* key : {"file", "files", "dir"}) {
+      if (ConfigNode* path = node.find(key)) make_absolute(*path);
+    }
+    MapReader outer(node, diagnostics_, "the data");
+    const ConfigNode* type = outer.required("type");
+    if (type == nullptr) return;
+    const auto name = read_text(*type, diagnostics_, "'type'");
+    if (!name) return;
+    const DataSourceDef* def = registry_.data_sources.find(*name);
+    if (def == nullptr) {
+      report(diagnostics_, *type, fmt::format("unknown data source '{}'", *name), "no such data source",
+             suggestion("data source", *name, registry_.data_sources.names()));
+      return;
+    }
+    data.type = *name;
+    MapReader reader(node, diagnostics_, fmt::format("data source '{}'", *name));
+    reader.optional("type");
+    if (const ConfigNode* split = reader.optional("split")) {
+      if (const auto fields = read_map(*split, split_fields(), "'split'"))
+        data.split = split_options(*fields);
+    }
+    if (const ConfigNode* normalize = reader.optional("normalize")) read_normalize(*normalize);
+    if (const ConfigNode* augment = reader.optional("augment")) read_augment(*augment);
+    if (const ConfigNode* shuffle = reader.optional("shuffle")) {
+      if (const auto value = read_boolean(*shuffle, diagnostics_, "'shuffle'")) data.shuffle = *value;
+    }
+    if (const auto fields = reader.fields(def->fields)) data.fields = *fields;
+    reader.finish();
+  }
+
+  std::optional<Fields> read_map(const ConfigNode& node, const std::vector<FieldDef>& defs,
+                                 const std::string& subject) {
+    MapReader reader(node, diagnostics_, subject);
+    auto fields = reader.fields(defs);
+    reader.finish();
+    return fields;
+  }
+
+  void read_normalize(const ConfigNode& node) {
+    const auto fields = read_map(node, normalize_fields(), "'normalize'");
+    if (!fields) return;
+    try {
+      experiment_.data.normalize = normalize_options(*fields);
+    } catch (Error& error) {
+      if (node.where()) error.at(*node.where());
+      diagnostics_.add(error);
+    }
+  }
+
+  void read_augment(const ConfigNode& node) {
+    if (!node.is_sequence()) {
+      report(diagnostics_, node, fmt::format("'augment' must be a list, not {}", describe(node)),
+             "a list expected");
+      return;
+    }
+    NamedTable<AugmentDef> table("augmentation");
+    for (AugmentDef& def : defs_) table.add(def.type, def, "built-in");
+    for (const ConfigNode& item : node.items()) {
+      if (const auto step = read_component(item, table, "augmentation", diagnostics_)) {
+        experiment_.data.augment.push_back({step->type, step->fields});
+      }
+    }
+  }
+
+  void read_the_model(ConfigNode& node) {
+    MapReader reader(node, diagnostics_, "the model");
+    if (!reader.valid()) return;
+    if (ConfigNode* weights = node.find("weights")) {
+      reader.optional("weights");
+      make_absolute(*weights);
+      if (const auto text = read_text(*weights, diagnostics_, "'weights'")) experiment_.weights = *text;
+    } else {
+      reader.optional("weights");
+    }
+    read_model(reader, registry_, experiment_.model);
+    reader.finish();
+  }
+
+  void read_train(const ConfigNode& node) {
+    MapReader reader(node, diagnostics_, "'train'");
+    const FieldDef defs[] = {integer_field("epochs", 1, 0),
+                             integer_field("batch_size", 32, 1, static_cast<double>(kLargestBatch))};
+    if (const auto fields = reader.fields(defs)) {
+      experiment_.epochs = fields->integer("epochs");
+      experiment_.batch_size = fields->integer("batch_size");
+    }
+    if (const ConfigNode* steps = reader.optional("steps")) {
+      if (const auto count = read_integer(*steps, diagnostics_, "'steps'", 0, kMost))
+        experiment_.steps = *count;
+    }
+    reader.finish();
+  }
+
+  void read_metrics(const ConfigNode& node) {
+    if (!node.is_sequence()) {
+      report(diagnostics_, node, fmt::format("'metrics' must be a list, not {}", describe(node)),
+             "a list expected");
+      return;
+    }
+    for (const ConfigNode& item : node.items()) {
+      static const ConfigNode empty = ConfigNode::map();
+      const bool brief = item.is_scalar();
+      MapReader reader(brief ? empty : item, diagnostics_, "a metric");
+      const ConfigNode* type = brief ? &item : reader.required("type");
+      MetricConfig metric;
+      if (type == nullptr) continue;
+      const FieldDef choice{.name = "metric", .kind = FieldKind::choice, .choices = metric_types()};
+      if (const auto value = read_field(*type, choice, diagnostics_))
+        metric.type = std::get<std::string>(*value);
+      if (metric.type == "top_k") {
+        if (const ConfigNode* k = reader.optional("k")) {
+          if (const auto count = read_integer(*k, diagnostics_, "'k'", 1, kMost)) metric.k = *count;
+        }
+      }
+      reader.finish();
+      if (!metric.type.empty()) experiment_.metrics.push_back(metric);
+    }
+  }
+
+  // Greater is better for an accuracy; for a loss or an error, less.
+  static bool better_when_greater(const std::string& metric) {
+    return metric.ends_with("accuracy") || metric.find("/top_") != std::string::npos;
+  }
+
+  void read_early_stopping(const ConfigNode& node) {
+    MapReader reader(node, diagnostics_, "'early_stopping'");
+    EarlyStopping stopping;
+    if (const ConfigNode* monitor = reader.required("monitor")) {
+      if (const auto name = read_text(*monitor, diagnostics_, "'monitor'")) stopping.monitor = *name;
+    }
+    const FieldDef defs[] = {
+        integer_field("patience", 1, 0),
+        {.name = "min_delta", .kind = FieldKind::number, .fallback = 0.0, .minimum = 0},
+        {.name = "restore_best", .kind = FieldKind::boolean, .fallback = true},
+        {.name = "mode", .kind = FieldKind::choice, .optional = true, .choices = {"min", "max"}}};
+    if (const auto fields = reader.fields(defs)) {
+      stopping.patience = fields->integer("patience");
+      stopping.min_delta = fields->number("min_delta");
+      stopping.restore_best = fields->boolean("restore_best");
+      stopping.maximize = fields->find("mode") != nullptr ? fields->text("mode") == "max"
+                                                          : better_when_greater(stopping.monitor);
+    }
+    reader.finish();
+    experiment_.early_stopping = stopping;
+  }
+
+  void read_checkpoint(const ConfigNode& node) {
+    MapReader reader(node, diagnostics_, "'checkpoint'");
+    CheckpointConfig checkpoint;
+    if (const ConfigNode* every = reader.required("every")) {
+      const auto text = read_text(*every, diagnostics_, "'every'");
+      if (text && !read_interval(*text, checkpoint)) {
+        report(diagnostics_, *every, fmt::format("'{}' is no interval", *text),
+               "such as '1 epoch' or '500 steps'");
+      }
+    }
+    const FieldDef defs[] = {integer_field("keep_last", 1, 0), integer_field("keep_best", 0, 0)};
+    if (const auto fields = reader.fields(defs)) {
+      checkpoint.keep_last = fields->integer("keep_last");
+      checkpoint.keep_best = fields->integer("keep_best");
+    }
+    reader.finish();
+    experiment_.checkpoint = checkpoint;
+  }
+
+  static bool read_interval(const std::string& text, CheckpointConfig& checkpoint) {
+    const std::size_t space = text.find(' ');
+    if (space == std::string::npos || space == 0 || space > 12) return false;
+    const std::string count = text.substr(0, space), unit = text.substr(space + 1);
+    if (count.find_first_not_of("0123456789") != std::string::npos) return false;
+    checkpoint.every = std::stoll(count);
+    checkpoint.per_epoch = unit == "epoch" || unit == "epochs";
+    return checkpoint.every > 0 && (checkpoint.per_epoch || unit == "step" || unit == "steps");
+  }
+
+  void read_expect(const ConfigNode& node) {
+    if (!node.is_map()) {
+      report(diagnostics_, node, fmt::format("'expect' must be a map, not {}", describe(node)),
+             "such as {test/accuracy: {min: 0.9}}");
+      return;
+    }
+    for (const ConfigNode::Entry& entry : node.entries()) {
+      Expectation expectation;
+      expectation.metric = entry.key.text();
+      expectation.where = entry.key.where();
+      MapReader reader(entry.value, diagnostics_, fmt::format("expectation '{}'", expectation.metric));
+      if (const ConfigNode* least = reader.optional("min"))
+        expectation.minimum = read_number(*least, diagnostics_, "'min'");
+      if (const ConfigNode* most = reader.optional("max"))
+        expectation.maximum = read_number(*most, diagnostics_, "'max'");
+      reader.finish();
+      if (entry.value.is_map() && entry.value.entries().empty())
+        report(diagnostics_, entry.key, "the expectation expects nothing", "give min, max, or both");
+      experiment_.expectations.push_back(std::move(expectation));
+    }
+  }
+
+  ConfigNode& root_;
+  const Registry& registry_;
+  Experiment& experiment_;
+  Diagnostics diagnostics_;
+  std::vector<AugmentDef> defs_ = augment_defs();
+};
+
+}  // namespace
+
+Experiment read_experiment(ConfigNode root, const std::filesystem::path& file, const Registry& registry) {
+  Experiment experiment;
+  experiment.file = file;
+  Reader(root, registry, experiment).read();
+  experiment.resolved = std::move(root);
+  return experiment;
+}
+
+Experiment load_experiment(const std::filesystem::path& file, const ExperimentChanges& changes,
+                           const Registry& registry) {
+  ConfigNode root = load_extended(file);
+  for (const std::string& change : changes.overrides) apply_override(root, change);
+  if (changes.backend && root.is_map()) {
+    // Threads and fallback stay; fields of the backend that the file names mean nothing to another.
+    ConfigNode backend = ConfigNode::map();
+    backend.set("type", ConfigNode::text(*changes.backend));
+    if (const ConfigNode* old = root.find("backend")) {
+      for (const char* key : {"threads", "fallback"}) {
+        if (const ConfigNode* value = old->find(key)) backend.set(key, *value);
+      }
+      const ConfigNode* type = old->find("type");
+      if (type != nullptr && type->is_scalar() && type->text() == *changes.backend) backend = *old;
+    }
+    root.set("backend", std::move(backend));
+  }
+  if (changes.seed && root.is_map()) {
+    root.erase("seeds");
+    root.set("seed", ConfigNode::integer(static_cast<std::int64_t>(*changes.seed)));
+  }
+  return read_experiment(std::move(root), file, registry);
+}
+
+}  // namespace assay

@@ -1,0 +1,179 @@
+#include "assay/experiment/run_record.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "assay/core/isa.h"
+#include "assay/core/system.h"
+#include "assay/core/version.h"
+#include "assay/data/file.h"
+#include "assay/data/safetensors.h"
+#include "assay/experiment/emit_yaml.h"
+
+namespace assay {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json to_json(const Placement& row) {
+  Json json{{"op", row.op},
+            {"layer", row.scope},
+            {"backward", row.backward},
+            {"backend", row.backend},
+            {"implementation", row.implementation}};
+  if (!row.expanded_from.empty()) json["part_of"] = row.expanded_from;
+  if (!row.accuracy.algebra.empty()) json["algebra"] = row.accuracy.algebra;
+  if (row.fallback) json["fallback"] = true;
+  if (!row.refusals.empty()) json["refusals"] = row.refusals;
+  return json;
+}
+
+Json data_json(const SplitDataset& data) {
+  Json json{{"identity", data.train.identity}, {"train_rows", data.train.rows()}};
+  if (data.validation) json["validation_rows"] = data.validation->rows();
+  if (data.test) json["test_rows"] = data.test->rows();
+  if (data.train.has_labels()) json["classes"] = data.train.classes;
+  if (!data.train.class_names.empty()) json["class_names"] = data.train.class_names;
+  return json;
+}
+
+std::string number_text(double value) {
+  if (std::isnan(value)) return "\"NaN\"";
+  if (std::isinf(value)) return value > 0 ? "\"Infinity\"" : "\"-Infinity\"";
+  return fmt::format("{}", value);
+}
+
+[[noreturn]] void fail(const std::filesystem::path& path, const std::string& what) {
+  throw Error(fmt::format("{} '{}': {}", what, path.string(), std::strerror(errno)));
+}
+
+}  // namespace
+
+std::filesystem::path make_run_directory(const Experiment& experiment, const std::filesystem::path& root,
+                                         const std::filesystem::path& chosen) {
+  std::filesystem::path folder = chosen;
+  if (chosen.empty()) {
+    const std::string yaml = emit_yaml(experiment.resolved);
+    const auto hash = static_cast<std::uint32_t>(XXH3_64bits(yaml.data(), yaml.size()));
+    const std::string stem = fmt::format("{:%Y%m%dT%H%M%SZ}-{:08x}", fmt::gmtime(std::time(nullptr)), hash);
+    folder = root / "runs" / experiment.name / stem;
+    for (int again = 2; std::filesystem::exists(folder); ++again)
+      folder.replace_filename(fmt::format("{}-{}", stem, again));
+  } else if (std::filesystem::exists(chosen / "experiment.yaml")) {
+    throw Error(fmt::format("'{}' holds a run already", chosen.string()))
+        .help("choose another folder for --run-dir");
+  }
+  std::error_code failure;
+  std::filesystem::create_directories(folder, failure);
+  if (failure)
+    throw Error(fmt::format("the run folder '{}' cannot be made: {}", folder.string(), failure.message()));
+  if (access(folder.c_str(), W_OK) != 0) fail(folder, "nothing can be written to");
+  return folder;
+}
+
+MetricsFile::MetricsFile(const std::filesystem::path& path)
+    : path_(path), file_(std::fopen(path.c_str(), "ab")) {
+  if (file_ == nullptr) fail(path, "cannot open");
+}
+MetricsFile::~MetricsFile() { std::fclose(file_); }
+
+void MetricsFile::append(const MetricRow& row) {
+  char buffer[256];
+  const auto end = fmt::format_to_n(buffer, sizeof buffer - 1,
+                                    "{{\"step\":{},\"epoch\":{},\"seed\":{},\"name\":\"{}\",\"value\":{}}}\n",
+                                    row.step, row.epoch, row.seed, row.name, number_text(row.value));
+  if (std::fwrite(buffer, 1, end.size, file_) != end.size) fail(path_, "cannot write");
+}
+
+void MetricsFile::flush() {
+  if (std::fflush(file_) != 0) fail(path_, "cannot write");
+}
+
+void write_text(const std::filesystem::path& path, const std::string& text) {
+  const std::span<const std::byte> part = std::as_bytes(std::span(text));
+  file::write_atomically(path, std::span(&part, 1));
+}
+
+void write_environment(const std::filesystem::path& path, const Problem& problem, const Program& program) {
+  const SystemInfo system = system_info();
+  Json json;
+  json["assay"] = {{"version", version()}, {"build", build_description()}};
+  json["system"] = {{"operating_system", system.operating_system},
+                    {"processor", system.processor},
+                    {"cores", system.cores},
+                    {"memory_bytes", system.memory_bytes}};
+  json["instruction_set"] = name_of(selected_isa());
+  json["threads"] = problem.threads();
+  for (const auto& [name, library] : library_versions()) json["libraries"][name] = library;
+  for (const Backend* backend : problem.backends()) json["backends"].push_back(backend->description());
+  json["numeric"] = {{"dtype", name_of(problem.experiment().dtype)}};
+  json["data"] = data_json(problem.data());
+  json["model"] = {{"parameters", problem.model().parameter_count()}};
+  const MemoryReport& memory = program.memory();
+  json["memory"] = {{"arena_bytes", memory.arena_bytes},
+                    {"liveness_bytes", memory.liveness_bytes},
+                    {"state_bytes", memory.state_bytes},
+                    {"constant_bytes", memory.constant_bytes},
+                    {"reorders", memory.reorders}};
+  json["placement"] = Json::array();
+  for (const Placement& row : program.placements()) json["placement"].push_back(to_json(row));
+  write_text(path, json.dump(2) + "\n");
+}
+
+void write_weights(const std::filesystem::path& path, const Model& model, const StateStore& states,
+                   bool slots) {
+  std::vector<Tensor> tensors;
+  std::vector<NamedView> views;
+  for (const StateInfo& info : model.states()) {
+    if (info.kind == StateKind::slot && !slots) continue;
+    tensors.push_back(states.read(info.name));
+    views.push_back({info.name, tensors.back().view()});
+  }
+  write_safetensors(path, views, {{"format", "pt"}, {"producer", fmt::format("assay {}", version())}});
+}
+
+CheckpointFolder::CheckpointFolder(std::filesystem::path folder, const Experiment& experiment)
+    : folder_(std::move(folder)), experiment_(experiment) {
+  if (experiment_.checkpoint) std::filesystem::create_directories(folder_);
+}
+
+void CheckpointFolder::may_save(std::int64_t step, std::int64_t epoch, bool end_of_epoch, const Model& model,
+                                const StateStore& states, const std::map<std::string, double>& metrics) {
+  if (!experiment_.checkpoint) return;
+  const CheckpointConfig& config = *experiment_.checkpoint;
+  if (config.per_epoch != end_of_epoch || (config.per_epoch ? epoch : step) % config.every != 0) return;
+  // Less is better in a score: of a metric to be maximised, its negative.
+  const bool maximize = experiment_.early_stopping && experiment_.early_stopping->maximize;
+  const std::string monitor = experiment_.early_stopping            ? experiment_.early_stopping->monitor
+                              : metrics.contains("validation/loss") ? "validation/loss"
+                                                                    : "train/loss";
+  const auto measured = metrics.find(monitor);
+  const double score = measured == metrics.end() ? HUGE_VAL : maximize ? -measured->second : measured->second;
+  const std::filesystem::path file = folder_ / fmt::format("step-{:08}.safetensors", step);
+  write_weights(file, model, states, true);
+  kept_.push_back({file, score});
+
+  std::set<std::filesystem::path> wanted;
+  for (std::size_t i = 0; i < kept_.size(); ++i) {
+    if (static_cast<std::int64_t>(kept_.size() - i) <= config.keep_last) wanted.insert(kept_[i].file);
+  }
+  std::vector<Kept> best = kept_;
+  std::ranges::stable_sort(best, {}, &Kept::score);
+  for (std::size_t i = 0; i < best.size() && static_cast<std::int64_t>(i) < config.keep_best; ++i)
+    wanted.insert(best[i].file);
+  std::erase_if(kept_, [&](const Kept& kept) {
+    if (wanted.contains(kept.file)) return false;
+    std::filesystem::remove(kept.file);
+    return true;
+  });
+}
+
+}  // namespace assay

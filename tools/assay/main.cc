@@ -1,0 +1,130 @@
+// The assay program: finds the command, parses its words, and turns every outcome into an exit code.
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "assay/command.h"
+#include "assay/core/error.h"
+#include "assay/core/version.h"
+#include "assay/terminal.h"
+
+namespace assay::cli {
+namespace {
+
+void print_error(const Error& error, ColorChoice color) {
+  for (const Diagnostic& diagnostic : error.diagnostics()) {
+    std::fputs(diagnostic.render(use_color(color, stderr)).c_str(), stderr);
+  }
+}
+
+std::string overview() {
+  std::string text =
+      "assay trains neural networks from YAML experiment files on interchangeable backends and proves their "
+      "gradients.\n\n"
+      "Examples:\n"
+      "  assay explain experiments/seed/worked_example.yaml\n"
+      "      every step of forward and backward, with formula and numbers\n"
+      "  assay run experiments/fashion_mnist/mlp.yaml --backend openmp\n"
+      "      train a network\n\n"
+      "Usage: assay COMMAND [OPTION]...\n\nCommands:\n";
+  for (const Command& command : commands())
+    text += fmt::format("  {:<10} {}\n", command.name, command.summary);
+  text +=
+      "\nassay COMMAND --help shows examples and options of a command.\n"
+      "Every command takes --color auto|always|never; NO_COLOR turns colour off.\n"
+      "Exit codes: 0 ok, 1 a verification or an expectation failed, 2 usage or configuration error, 3 "
+      "internal error,\n"
+      "            4 the run failed, 5 nothing was selected, 130 interrupted\n";
+  return text;
+}
+
+// Takes --color VALUE or --color=VALUE out of the words.
+ColorChoice take_color(std::vector<std::string>& words) {
+  ColorChoice choice = ColorChoice::automatic;
+  for (std::size_t i = 0; i < words.size() && words[i] != "--";) {
+    std::string value;
+    std::size_t count = 1;
+    if (words[i] == "--color" && i + 1 < words.size()) {
+      value = words[i + 1];
+      count = 2;
+    } else if (words[i].starts_with("--color=")) {
+      value = words[i].substr(8);
+    } else {
+      ++i;
+      continue;
+    }
+    if (value == "always")
+      choice = ColorChoice::always;
+    else if (value == "never")
+      choice = ColorChoice::never;
+    else if (value != "auto")
+      throw Error("option '--color' has no choice '" + value + "'").help("choices: auto, always, never");
+    words.erase(words.begin() + static_cast<std::ptrdiff_t>(i),
+                words.begin() + static_cast<std::ptrdiff_t>(i + count));
+  }
+  return choice;
+}
+
+int dispatch(std::vector<std::string> words) {
+  if (words.empty()) {
+    std::fputs(overview().c_str(), stderr);
+    return kUsage;
+  }
+  const std::string name = words.front();
+  if (name == "--help" || name == "-h" || name == "help") {
+    std::fputs(overview().c_str(), stdout);
+    return kOk;
+  }
+  if (name == "--version") {
+    fmt::print("assay {}\n", version());
+    return kOk;
+  }
+  std::vector<std::string> names;
+  for (const Command& command : commands()) {
+    names.push_back(command.name);
+    if (command.name != name) continue;
+    words.erase(words.begin());
+    for (const std::string& word : words) {
+      if (word == "--") break;
+      if (word == "--help" || word == "-h") {
+        std::fputs(help(command).c_str(), stdout);
+        return kOk;
+      }
+    }
+    return command.run(parse(command, words));
+  }
+  throw Error("unknown command '" + name + "'").help(suggestion("command", name, names));
+}
+
+}  // namespace
+
+std::span<const Command> commands() {
+  static const std::array all{run_command(),   check_command(), explain_command(),
+                              trace_command(), list_command(),  doctor_command()};
+  return all;
+}
+
+int run_main(int argc, char** argv) {
+  ColorChoice color = ColorChoice::automatic;
+  try {
+    std::vector<std::string> words(argv + 1, argv + argc);
+    color = take_color(words);
+    return dispatch(std::move(words));
+  } catch (const Error& error) {
+    print_error(error, color);
+    return kUsage;
+  } catch (const std::exception& error) {
+    fmt::print(stderr,
+               "internal error: {}\nThis is a defect of assay; please report it with the command line.\n",
+               error.what());
+    return kInternal;
+  }
+}
+
+}  // namespace assay::cli
+
+int main(int argc, char** argv) { return assay::cli::run_main(argc, argv); }

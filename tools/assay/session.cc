@@ -1,0 +1,55 @@
+#include "assay/session.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "assay/core/error.h"
+
+namespace assay::cli {
+
+Session::Session(const Arguments& arguments) {
+  register_builtin(registry_);
+  for (const std::string& path : arguments.all("plugin")) {
+    throw Error(fmt::format("plugin '{}' cannot be loaded: this version of assay loads no plugins", path));
+  }
+}
+
+Experiment load(const Arguments& arguments, const Registry& registry) {
+  ExperimentChanges changes;
+  changes.overrides = arguments.all("set");
+  if (arguments.has("backend")) changes.backend = arguments.text("backend");
+  if (const auto seed = arguments.integer("seed", 0, std::numeric_limits<std::int64_t>::max())) {
+    changes.seed = static_cast<std::uint64_t>(*seed);
+  }
+  return load_experiment(arguments.positionals().front(), changes, registry);
+}
+
+void next_step(std::string_view command) { fmt::print(stderr, "next: {}\n", command); }
+
+std::string_view kind_name(FieldKind kind) {
+  switch (kind) {
+    case FieldKind::boolean:
+      return "boolean";
+    case FieldKind::integer:
+      return "integer";
+    case FieldKind::number:
+      return "number";
+    case FieldKind::text:
+      return "text";
+    case FieldKind::choice:
+      return "choice";
+    case FieldKind::integers:
+      return "list of integers";
+    case FieldKind::numbers:
+      return "list of numbers";
+    case FieldKind::pair:
+      return "number or [height, width]";
+    case FieldKind::padding:
+      return "valid, same, number or [top, bottom, left, right]";
+    default:
+      return "list";
+  }
+}
+
+}  // namespace assay::cli

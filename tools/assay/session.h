@@ -1,0 +1,33 @@
+// What every command starts from: a registry with the built-ins and the plugins that the command line names.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "assay/command.h"
+#include "assay/experiment/experiment.h"
+#include "assay/graph/fields.h"
+#include "assay/registry/registry.h"
+
+namespace assay::cli {
+
+class Session {
+ public:
+  /// Throws Error for a plugin that cannot be loaded.
+  explicit Session(const Arguments& arguments);
+  const Registry& registry() const { return registry_; }
+
+ private:
+  Registry registry_;
+};
+
+/// The experiment named first on the command line, with the changes that its options ask for.
+Experiment load(const Arguments& arguments, const Registry& registry);
+
+/// The last line of a command, on stderr: "next: assay run FILE".
+void next_step(std::string_view command);
+
+/// "integer", "number or [height, width]", ...
+std::string_view kind_name(FieldKind kind);
+
+}  // namespace assay::cli
