@@ -78,10 +78,11 @@ Arguments parse(const Command& command, std::span<const std::string> words) {
   const std::vector<std::string> all(words.begin(), words.end());
   po::variables_map map;
   std::vector<std::string> positionals;
+  const po::options_description description = describe(command);  // outlives what parsing refers to
   try {
     namespace style = po::command_line_style;
     const auto parsed = po::command_line_parser(all)
-                            .options(describe(command))
+                            .options(description)
                             .style(style::unix_style & ~style::allow_guessing)
                             .run();
     positionals = po::collect_unrecognized(parsed.options, po::include_positional);
