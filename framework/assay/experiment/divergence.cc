@@ -2,18 +2,27 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <optional>
+#include <span>
+
+#include "assay/data/stored_array.h"
 
 namespace assay {
 namespace {
 
+template <class T>
+std::optional<std::int64_t> first_not_finite(std::span<const T> values) {
+  const auto found = std::ranges::find_if(values, [](T x) { return !std::isfinite(x); });
+  if (found == values.end()) return std::nullopt;
+  return found - values.begin();
+}
+
 std::optional<std::int64_t> first_not_finite(const TensorView& tensor) {
-  if (!is_real(tensor.spec.dtype)) return std::nullopt;
-  for (std::int64_t i = 0; i < tensor.spec.count(); ++i) {
-    if (!std::isfinite(element(tensor, i))) return i;
-  }
+  if (tensor.spec.dtype == DType::f32) return first_not_finite<float>(tensor.as<float>());
+  if (tensor.spec.dtype == DType::f64) return first_not_finite<double>(tensor.as<double>());
   return std::nullopt;
 }
 
@@ -21,6 +30,31 @@ std::string place(const Placement& placement) {
   return fmt::format("op '{}'{}{} on {} ({})", placement.op, placement.backward ? " (backward)" : "",
                      placement.scope.empty() ? "" : fmt::format(" of '{}'", placement.scope),
                      placement.backend, placement.implementation);
+}
+
+// A state that is not finite before any step has run, or "".
+std::string finding_in(const StateStore& states) {
+  for (const StateStore::Entry& entry : states.entries()) {
+    const Tensor value = states.read(entry.name);
+    if (const auto at = first_not_finite(value.view())) {
+      return fmt::format("'{}' {} is {} before that step", entry.name, index_text(value.shape(), *at),
+                         element(value.view(), *at));
+    }
+  }
+  return "";
+}
+
+// What an op made of operands that were all finite (every result before it was), or "".
+std::string finding_in(const Program::Observation& op) {
+  for (std::size_t o = 0; o < op.outputs.size(); ++o) {
+    const TensorView& output = op.outputs[o];
+    const auto at = first_not_finite(output);
+    if (!at) continue;
+    return fmt::format("{}: output {} of shape {}, element {}, is {}", place(op.placement), o,
+                       output.spec.shape.to_string(), index_text(output.spec.shape, *at),
+                       element(output, *at));
+  }
+  return "";
 }
 
 }  // namespace
@@ -52,41 +86,34 @@ void DivergenceTracker::before_step(const StateStore& states, std::int64_t step,
 }
 
 std::string DivergenceTracker::diagnose(StateStore& states, Batches& batches, StepRunner& runner,
-                                        std::int64_t step, std::int64_t epoch, std::int64_t k,
-                                        const StepResult& seen) const {
+                                        std::int64_t step, const StepResult& seen) const {
   snapshot_.restore(states);
-  std::int64_t at_epoch = epoch_, at_k = k_;
-  batches.start_epoch(static_cast<std::uint32_t>(at_epoch));
-  for (std::int64_t s = step_; s < step; ++s) {
-    runner.run(s, at_epoch, at_k);
-    if (++at_k == batches.count()) {
-      at_k = 0;
-      batches.start_epoch(static_cast<std::uint32_t>(++at_epoch));
+  std::string finding = finding_in(states);
+  std::int64_t at_step = step_, epoch = epoch_, k = k_;
+  batches.start_epoch(static_cast<std::uint32_t>(epoch));
+  while (finding.empty()) {
+    runner.run_observed(at_step, epoch, k, [&](const Program::Observation& op) {
+      if (finding.empty()) finding = finding_in(op);
+    });
+    if (!finding.empty() || at_step == step) break;
+    ++at_step;
+    if (++k == batches.count()) {
+      k = 0;
+      batches.start_epoch(static_cast<std::uint32_t>(++epoch));
     }
   }
-  std::string text = fmt::format("step {} (epoch {}, batch {}): loss {}, gradient norm {}\n", step + 1,
-                                 epoch + 1, k + 1, seen.loss, seen.gradient_norm);
-  std::string finding;
-  const auto observe = [&](const Program::Observation& op) {
-    if (!finding.empty()) return;
-    for (std::size_t o = 0; o < op.outputs.size() && finding.empty(); ++o) {
-      const auto element_index = first_not_finite(op.outputs[o]);
-      if (!element_index) continue;
-      bool inputs_finite = true;
-      for (const TensorView& input : op.inputs) {
-        // An output written in place has replaced its input, which says nothing any more.
-        if (input.data != op.outputs[o].data && first_not_finite(input)) inputs_finite = false;
-      }
-      finding = fmt::format(
-          "first not finite: {}, output {} {} element {}: {}{}\n", place(op.placement), o,
-          op.outputs[o].spec.to_string(), *element_index, element(op.outputs[o], *element_index),
-          inputs_finite ? ", from finite operands" : ", from an operand that was not finite already");
-    }
-  };
-  runner.run_observed(step, epoch, k, observe);
-  if (finding.empty())
-    finding = "every single op gave finite values in the replay: the step is not reproducible\n";
-  return text + finding + "try a smaller learning_rate, optimizer.clip_norm, or data with normalize\n";
+  const std::string shown =
+      fmt::format("step {}: loss {}, gradient norm {}\n", step + 1, seen.loss, seen.gradient_norm);
+  if (finding.empty()) {
+    return shown + fmt::format(
+                       "steps {} to {} were replayed op by op and every value was finite: the step "
+                       "does not give the same bits twice\n",
+                       step_ + 1, step + 1);
+  }
+  return shown +
+         fmt::format("first value that is not finite: step {} (epoch {}, batch {}), {}\n", at_step + 1,
+                     epoch + 1, k + 1, finding) +
+         "try a smaller learning_rate, optimizer.clip_norm, or data with normalize\n";
 }
 
 }  // namespace assay

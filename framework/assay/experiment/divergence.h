@@ -1,6 +1,7 @@
 // Divergence: where the first value that is not finite arose. The state is kept every so many steps; when a
-// step goes wrong, training is replayed from there (everything is keyed, so the same bits come again) and the
-// step is run op by op.
+// step goes wrong, training is replayed from there, op by op (everything is keyed, so the same bits come
+// again). The value may have arisen in an earlier step than the one whose loss showed it: an update that
+// overflows spoils the loss of the next step.
 #pragma once
 
 #include <cstdint>
@@ -30,11 +31,13 @@ class DivergenceTracker {
 
   explicit DivergenceTracker(const StateStore& states) { snapshot_.save(states); }
 
+  /// Called before step `step` (from 0), batch `k` of epoch `epoch`.
   void before_step(const StateStore& states, std::int64_t step, std::int64_t epoch, std::int64_t k);
 
-  /// Replays up to the step that went wrong and says where: step, layer, op, element, and what to try.
+  /// Replays up to the step that went wrong and says where: step, layer, op, element, and what to try. The
+  /// states are then those of the place found.
   std::string diagnose(StateStore& states, Batches& batches, StepRunner& runner, std::int64_t step,
-                       std::int64_t epoch, std::int64_t k, const StepResult& seen) const;
+                       const StepResult& seen) const;
 
  private:
   StateSnapshot snapshot_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "assay/core/diagnostics.h"
@@ -10,6 +11,7 @@
 #include "assay/data/npz.h"
 #include "assay/data/safetensors.h"
 #include "assay/data/source.h"
+#include "assay/data/stored_array.h"
 
 namespace assay {
 namespace {
@@ -70,7 +72,13 @@ Problem::Problem(const Experiment& experiment, const Registry& registry, std::ui
     backends_.push_back(registry.create_backend("reference", {}, 1));
   for (const auto& backend : backends_) preference_.push_back(backend.get());
   metrics_ = experiment.metrics.empty() ? default_metrics(experiment, model_) : experiment.metrics;
-  check_data();
+  try {
+    convert_indices();
+    check_data();
+  } catch (Error& error) {
+    if (experiment_.data.where) error.at(*experiment_.data.where);
+    throw;
+  }
   check_names();
 }
 
@@ -82,6 +90,31 @@ CompileOptions Problem::compile_options() const {
   return options;
 }
 
+// A model that reads indices gets integers within its limits. Sources that know only numbers (inline, csv)
+// give whole ones.
+void Problem::convert_indices() {
+  if (!model_.index_limit()) return;
+  const std::int64_t limit = *model_.index_limit();
+  if (experiment_.data.normalize || !experiment_.data.augment.empty())
+    throw Error("the model reads indices, which can be neither normalized nor augmented");
+  for (Dataset* part :
+       {&data_.train, data_.validation ? &*data_.validation : nullptr, data_.test ? &*data_.test : nullptr}) {
+    if (part == nullptr) continue;
+    Tensor indices(Spec{DType::i32, part->inputs.shape()});
+    for (std::int64_t i = 0; i < part->inputs.count(); ++i) {
+      const double value = element(part->inputs.view(), i);
+      if (!(value >= 0 && value < static_cast<double>(limit) && value == std::floor(value))) {
+        throw Error(fmt::format("the model reads indices from 0 to {}, but input {} of the data is {}",
+                                limit - 1, index_text(part->inputs.shape(), i), value))
+            .help("mend the data, or give the embedding a larger count");
+      }
+      indices.as<std::int32_t>()[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(value);
+    }
+    part->inputs = std::move(indices);
+    part->transform = {};
+  }
+}
+
 void Problem::check_data() const {
   const Dataset& train = data_.train;
   const auto batched = [](const Shape& sample) {
@@ -89,43 +122,38 @@ void Problem::check_data() const {
     extents.insert(extents.end(), sample.extents().begin(), sample.extents().end());
     return Shape(extents);
   };
-  const bool integers = !is_real(train.inputs.dtype()) && model_.index_limit().has_value();
-  const Spec input{integers ? DType::i32 : experiment_.dtype, batched(train.input_shape())};
+  const Spec input{model_.index_limit() ? DType::i32 : experiment_.dtype, batched(train.input_shape())};
   const Spec target{train.has_labels() ? DType::i32 : experiment_.dtype, batched(train.target_shape())};
-  try {
-    model_.check_data(input, target);
-    if (train.has_labels()) {
-      const std::int64_t classes = model_.prediction_spec(1, experiment_.dtype).shape[-1];
-      check_labels_below(train, classes, "the model");
-      if (data_.validation) check_labels_below(*data_.validation, classes, "the model");
-      if (data_.test) check_labels_below(*data_.test, classes, "the model");
+  model_.check_data(input, target);
+  const std::int64_t outputs = model_.prediction_spec(1, experiment_.dtype).shape[-1];
+  for (const Dataset* part :
+       {&train, data_.validation ? &*data_.validation : nullptr, data_.test ? &*data_.test : nullptr}) {
+    if (part != nullptr) check_labels_below(*part, outputs, "the model");
+  }
+  const bool labels = train.has_labels(), binary = experiment_.loss.type == "binary_cross_entropy";
+  for (const MetricConfig& metric : metrics_) {
+    const bool fits =
+        metric.type == "mean_absolute_error" ? !labels : labels || (binary && metric.type == "accuracy");
+    if (!fits) {
+      throw Error(fmt::format("metric '{}' cannot be measured on {}", metric.type,
+                              labels ? "class labels" : "numbers"));
     }
-    for (const MetricConfig& metric : metrics_) {
-      const bool labels = train.has_labels(), binary = experiment_.loss.type == "binary_cross_entropy";
-      const bool fits =
-          metric.type == "mean_absolute_error" ? !labels : labels || (binary && metric.type == "accuracy");
-      if (!fits)
-        throw Error(fmt::format("metric '{}' cannot be measured on {}", metric.type,
-                                labels ? "class labels" : "numbers"));
-      if (metric.type == "top_k" && metric.k > model_.prediction_spec(1, experiment_.dtype).shape[-1]) {
-        throw Error(fmt::format("metric 'top_k' with k = {}, but the model decides between {} classes",
-                                metric.k, model_.prediction_spec(1, experiment_.dtype).shape[-1]));
-      }
+    if (metric.type == "top_k" && metric.k > outputs) {
+      throw Error(fmt::format("metric 'top_k' with k = {}, but the model decides between {} classes",
+                              metric.k, outputs));
     }
-  } catch (Error& error) {
-    if (experiment_.data.where) error.at(*experiment_.data.where);
-    throw;
   }
 }
 
 std::vector<std::string> Problem::metric_names() const {
   std::vector<std::string> names{"train/loss"};
   const auto add_part = [&](const std::string& part) {
-    names.push_back(part + "/loss");
+    if (part != "train") names.push_back(part + "/loss");
     for (const MetricConfig& metric : metrics_) {
       if (metric.type != "confusion_matrix") names.push_back(part + "/" + metric_name(metric));
     }
   };
+  if (measures_training_data()) add_part("train");
   if (data_.validation) add_part("validation");
   if (data_.test) add_part("test");
   return names;

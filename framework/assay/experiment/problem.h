@@ -29,6 +29,8 @@ class Problem {
   std::span<const Backend* const> backends() const { return preference_; }
   /// What is measured on validation and test data: the experiment's metrics, or what suits the loss.
   const std::vector<MetricConfig>& metrics() const { return metrics_; }
+  /// Where there are neither validation nor test data, the training data are measured, in inference mode.
+  bool measures_training_data() const { return !data_.validation && !data_.test; }
   /// "train/loss", "validation/accuracy", ...
   std::vector<std::string> metric_names() const;
 
@@ -42,6 +44,7 @@ class Problem {
   CompileOptions compile_options() const;
 
  private:
+  void convert_indices();
   void check_data() const;
   void check_names() const;
 

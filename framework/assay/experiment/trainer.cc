@@ -63,14 +63,14 @@ class BestSoFar {
     if (!rule_) return false;
     const double value = metrics.at(rule_->monitor);
     const double gain = rule_->maximize ? value - best_ : best_ - value;
-    if (!seen_ || gain > rule_->min_delta) {
+    if (!std::isnan(value) && (!seen_ || gain > rule_->min_delta)) {
       seen_ = true;
       best_ = value;
       waited_ = 0;
       if (rule_->restore_best) saved_.save(states);
       return false;
     }
-    return ++waited_ > rule_->patience;
+    return ++waited_ >= rule_->patience;
   }
 
   void restore(StateStore& states) const {
@@ -105,6 +105,7 @@ struct Trainer::Parts {
     }
     if (problem.data().validation) validation.emplace(problem, *problem.data().validation, states, arena);
     if (problem.data().test) test.emplace(problem, *problem.data().test, states, arena);
+    if (problem.measures_training_data()) training.emplace(problem, problem.data().train, states, arena);
   }
 
   std::int64_t total_steps() const {
@@ -117,7 +118,7 @@ struct Trainer::Parts {
   Arena arena;
   Batches batches;
   std::map<std::int64_t, Program> programs;  // by rows
-  std::optional<Evaluation> validation, test;
+  std::optional<Evaluation> training, validation, test;
 };
 
 Trainer::Trainer(const Problem& problem) : parts_(std::make_unique<Parts>(problem)) {}
@@ -141,6 +142,7 @@ TrainingResult Trainer::run(RunObserver& observer, const std::atomic<bool>& stop
   const auto evaluate = [&](const std::string& part, Evaluation& evaluation) {
     const MetricAccumulator metrics = evaluation.run();
     for (const auto& [name, value] : metrics.values()) {
+      if (part == "train" && name == "loss") continue;  // train/loss is the mean over the epoch's steps
       result.metrics[part + "/" + name] = value;
       row(part + "/" + name, value);
     }
@@ -159,8 +161,7 @@ TrainingResult Trainer::run(RunObserver& observer, const std::atomic<bool>& stop
       const StepResult step = runner.run(result.steps, result.epochs, k);
       if (!std::isfinite(step.loss) || !std::isfinite(step.gradient_norm)) {
         result.status = TrainingResult::Status::diverged;
-        result.diagnosis =
-            tracker.diagnose(parts.states, parts.batches, runner, result.steps, result.epochs, k, step);
+        result.diagnosis = tracker.diagnose(parts.states, parts.batches, runner, result.steps, step);
         return result;
       }
       ++result.steps;
@@ -179,6 +180,7 @@ TrainingResult Trainer::run(RunObserver& observer, const std::atomic<bool>& stop
     result.metrics["train/loss"] = loss_sum / static_cast<double>(rows_seen);
     row("train/loss", result.metrics["train/loss"]);
     row("train/learning_rate", runner.learning_rate(result.steps - 1, result.epochs - 1, schedule));
+    if (parts.training) evaluate("train", *parts.training);
     if (parts.validation) evaluate("validation", *parts.validation);
     observer.end_epoch(result.epochs, result.metrics);
     if (best.update(result.metrics, parts.states)) {
@@ -188,8 +190,10 @@ TrainingResult Trainer::run(RunObserver& observer, const std::atomic<bool>& stop
     observer.may_save(result.steps, result.epochs, true, parts.states, result.metrics);
   }
   best.restore(parts.states);
-  if (parts.validation && experiment.early_stopping && experiment.early_stopping->restore_best)
-    evaluate("validation", *parts.validation);
+  if (experiment.early_stopping && experiment.early_stopping->restore_best) {
+    if (parts.training) evaluate("train", *parts.training);
+    if (parts.validation) evaluate("validation", *parts.validation);
+  }
   if (parts.test) evaluate("test", *parts.test);
   return result;
 }
