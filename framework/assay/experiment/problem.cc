@@ -26,6 +26,10 @@ SplitDataset load(const Experiment& experiment, const Registry& registry, std::u
     if (!augmentation.empty()) augmentation.check(data.train.input_shape());
     return data;
   } catch (Error& error) {
+    if (config.where && error.diagnostics().front().where) {  // the place is in a data file
+      error.note(
+          fmt::format("wanted by {}:{}:{}", config.where->file, config.where->line, config.where->column));
+    }
     if (config.where) error.at(*config.where);
     throw;
   }

@@ -1,0 +1,78 @@
+// Experiments that tests write as text, and a folder of their own for what runs leave behind.
+#pragma once
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "assay/core/error.h"
+#include "assay/experiment/experiment.h"
+#include "assay/experiment/run.h"
+#include "assay/experiment/yaml_parser.h"
+
+namespace assay {
+
+/// Registry, a temporary folder, and short ways from a text to what is made of it.
+class ExperimentTest : public ::testing::Test {
+ protected:
+  ExperimentTest() {
+    register_builtin(registry_);
+    std::string name = ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::ranges::replace(name, '/', '_');  // of a parameterised test
+    folder_ = std::filesystem::temp_directory_path() / fmt::format("assay_{}_{}", getpid(), name);
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+  }
+  ~ExperimentTest() override { std::filesystem::remove_all(folder_); }
+
+  Experiment read(const std::string& text) {
+    return read_experiment(parse_yaml(text, "test.yaml"), "test.yaml", registry_);
+  }
+
+  /// What is wrong with an experiment that is not fit to run, or "".
+  std::string error_of(const std::string& text) {
+    try {
+      const Experiment experiment = read(text);
+      const Problem problem(experiment, registry_, experiment.seeds.front());
+      const Trainer trainer(problem);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  }
+
+  RunReport run(const std::string& text, const std::string& name = "run") {
+    experiments_.push_back(std::make_unique<Experiment>(read(text)));
+    RunObserver observer;
+    const std::atomic<bool> stop{false};
+    return run_experiment(*experiments_.back(), registry_, folder_, folder_ / name, observer, stop);
+  }
+
+  std::string write(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ / name) << text;
+    return (folder_ / name).string();
+  }
+
+  static std::string contents(const std::filesystem::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    EXPECT_TRUE(in) << path;
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+  Registry registry_;
+  std::filesystem::path folder_;
+
+ private:
+  std::vector<std::unique_ptr<Experiment>> experiments_;
+};
+
+}  // namespace assay
