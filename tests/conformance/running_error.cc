@@ -49,6 +49,7 @@ bool RunningError::knows(const OpDef& op) const {
                           "minimum",
                           "where",
                           "exp",
+                          "pow",
                           "log",
                           "sqrt",
                           "sum",
@@ -270,6 +271,14 @@ std::vector<Bounded> RunningError::apply(const OpDef& op, std::span<const Bounde
   }
   if (name == "log") {  // log x − log(x − e)
     const Value y = log(in[0].value), propagated = sub(y, log(sub(in[0].value, error(in[0]))));
+    return {{y, add(propagated, add(contract(y, constant(1.0)), rounding(y)))}};
+  }
+  // For a > 0: a^b = e^{b log a}, and log a moves by no more than λ = −log(1 − e/a).
+  if (name == "pow") {
+    const Value a = in[0].value, b = in[1].value, y = pow(a, b);
+    const Value lambda = neg(log(sub(constant(1.0), div(error(in[0]), a))));
+    const Value exponent = add(mul(add(abs(b), error(in[1])), lambda), mul(abs(log(a)), error(in[1])));
+    const Value propagated = mul(y, sub(exp(exponent), constant(1.0)));
     return {{y, add(propagated, add(contract(y, constant(1.0)), rounding(y)))}};
   }
   if (moves(name)) {

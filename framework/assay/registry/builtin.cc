@@ -5,6 +5,9 @@
 #ifdef ASSAY_WITH_EIGEN
 #include "backends/eigen/eigen_backend.h"
 #endif
+#ifdef ASSAY_WITH_OPENMP
+#include "backends/openmp/openmp_backend.h"
+#endif
 #ifdef ASSAY_WITH_ONEDNN
 #include "backends/onednn/onednn_backend.h"
 #endif
@@ -26,6 +29,9 @@ void register_builtin(Registry& registry) {
   registry.add_backend(reference_backend(), owner);
 #ifdef ASSAY_WITH_EIGEN
   registry.add_backend(eigen_backend(), owner);
+#endif
+#ifdef ASSAY_WITH_OPENMP
+  registry.add_backend(openmp_backend(), owner);
 #endif
 #ifdef ASSAY_WITH_ONEDNN
   registry.add_backend(onednn_backend(), owner);

@@ -1,0 +1,17 @@
+// The families of kernels: each file fills in its part of a table (kernels.cc puts them together).
+#pragma once
+
+#include "backends/openmp/kernels.h"
+
+namespace assay::openmp::ASSAY_ISA {
+
+template <class T>
+void add_activations(Kernels<T>& kernels);
+template <class T>
+void add_elementwise(Kernels<T>& kernels);
+template <class T>
+void add_gemm(Kernels<T>& kernels);
+template <class T>
+void add_updates(Kernels<T>& kernels);
+
+}  // namespace assay::openmp::ASSAY_ISA

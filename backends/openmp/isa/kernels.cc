@@ -1,0 +1,21 @@
+// The table of one instruction set, put together from the families.
+#include "backends/openmp/kernels.h"
+
+#include "backends/openmp/isa/families.h"
+
+namespace assay::openmp::ASSAY_ISA {
+
+template <class T>
+Kernels<T> kernels() {
+  Kernels<T> table{};
+  add_activations(table);
+  add_elementwise(table);
+  add_gemm(table);
+  add_updates(table);
+  return table;
+}
+
+template Kernels<float> kernels<float>();
+template Kernels<double> kernels<double>();
+
+}  // namespace assay::openmp::ASSAY_ISA

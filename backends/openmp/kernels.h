@@ -1,0 +1,79 @@
+// The kernels of the openmp backend as functions on plain pointers, one table per instruction set. Everything
+// here is plain data, so that code built for different instruction sets may share it; nothing allocates or
+// throws.
+//
+// Common to all: T is float or double; sizes are elements and may be 0; matrices and images are row-major;
+// `threads` is the most that the call may use, and results have the same bits for every value of it. Buffers
+// do not overlap unless a kernel says so. `scratch` is 64-byte aligned and as large as the function of that
+// name told.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "backends/openmp/kernel_types.h"
+
+namespace assay::openmp {
+
+/// y[i] = f(x[i]) for i < count. In place (y == x) is allowed.
+template <class T>
+using UnaryKernel = void (*)(const T* x, T* y, std::int64_t count, int threads);
+/// The same for f with a parameter (a slope, α).
+template <class T>
+using ActivationKernel = void (*)(double parameter, const T* x, T* y, std::int64_t count, int threads);
+/// dx[i] = dy[i] · f′, kept = x or y as Activation says. dx may be dy or kept.
+template <class T>
+using ActivationGradKernel = void (*)(double parameter, const T* dy, const T* kept, T* dx, std::int64_t count,
+                                      int threads);
+/// c = f(a, b) over a nest of loops whose operands are a (0) and b (1); c is dense. c may be an operand that
+/// has the strides of c.
+template <class T>
+using BinaryKernel = void (*)(const Nest& nest, const T* a, const T* b, T* c, int threads);
+/// c = [a ∘ b] as 0 or 1.
+template <class T>
+using CompareKernel = void (*)(const Nest& nest, const T* a, const T* b, std::uint8_t* c, int threads);
+
+template <class T>
+struct Kernels {
+  UnaryKernel<T> unary[kUnaryCount];
+  ActivationKernel<T> activation[kActivationCount];
+  ActivationGradKernel<T> activation_grad[kActivationCount];
+  BinaryKernel<T> binary[kBinaryCount];
+  CompareKernel<T> compare[kCompareCount];
+  /// c = a where mask ≠ 0, else b; operands are mask (0), a (1), b (2). c may be a or b as above.
+  void (*where)(const Nest& nest, const std::uint8_t* mask, const T* a, const T* b, T* c, int threads);
+
+  /// How the products of this shape are computed; the layout of their work in GemmPlan is private to the
+  /// kernels.
+  GemmPlan (*plan_gemm)(const GemmShape& shape, int threads);
+  /// C = alpha·A·B + beta·C for each of the shape's products, then the epilogue on C.
+  void (*gemm)(const GemmPlan& plan, const GemmOperands<T>& operands, void* scratch);
+
+  // One step of an optimizer on `count` elements. Every result may be written over what it succeeds.
+  void (*sgd)(const SgdUpdate<T>&, std::int64_t count, const T* w, const T* g, T* w_next, int threads);
+  void (*sgd_momentum)(const SgdUpdate<T>&, std::int64_t count, const T* w, const T* g, const T* velocity,
+                       T* w_next, T* velocity_next, int threads);
+  void (*adam)(const AdamUpdate<T>&, std::int64_t count, const T* w, const T* g, const T* m, const T* v,
+               T* w_next, T* m_next, T* v_next, int threads);
+  void (*rmsprop)(const RmspropUpdate<T>&, std::int64_t count, const T* w, const T* g, const T* squares,
+                  T* w_next, T* squares_next, int threads);
+  void (*rmsprop_momentum)(const RmspropUpdate<T>&, std::int64_t count, const T* w, const T* g,
+                           const T* squares, const T* buffer, T* w_next, T* squares_next, T* buffer_next,
+                           int threads);
+};
+
+// The table of each instruction set (isa/kernels.cc).
+namespace baseline {
+template <class T>
+Kernels<T> kernels();
+}
+namespace avx2 {
+template <class T>
+Kernels<T> kernels();
+}
+namespace avx512 {
+template <class T>
+Kernels<T> kernels();
+}
+
+}  // namespace assay::openmp
