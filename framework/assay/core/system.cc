@@ -58,6 +58,7 @@ std::vector<std::pair<std::string, std::string>> library_versions() {
           {"OpenSSL", OpenSSL_version(OPENSSL_VERSION)},
           {"spdlog", fmt::format("{}.{}.{}", SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH)},
           {"xxHash", fmt::format("{}", XXH_versionNumber())},
+          {"yaml-cpp", ASSAY_YAML_CPP_VERSION},
           {"zlib", zlibVersion()}};
 }
 

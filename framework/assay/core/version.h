@@ -11,4 +11,7 @@ std::string_view version() noexcept;
 /// "g++ 12.2.0, Release, -O3 …".
 std::string_view build_description() noexcept;
 
+/// The git commit that was built, or "" outside a repository. Changes that were not committed do not show.
+std::string_view build_commit() noexcept;
+
 }  // namespace assay

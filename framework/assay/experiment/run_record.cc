@@ -106,6 +106,7 @@ void write_environment(const std::filesystem::path& path, const Problem& problem
   const SystemInfo system = system_info();
   Json json;
   json["assay"] = {{"version", version()}, {"build", build_description()}};
+  if (!build_commit().empty()) json["assay"]["commit"] = build_commit();
   json["system"] = {{"operating_system", system.operating_system},
                     {"processor", system.processor},
                     {"cores", system.cores},
@@ -156,7 +157,9 @@ void CheckpointFolder::may_save(std::int64_t step, std::int64_t epoch, bool end_
                               : metrics.contains("validation/loss") ? "validation/loss"
                                                                     : "train/loss";
   const auto measured = metrics.find(monitor);
-  const double score = measured == metrics.end() ? HUGE_VAL : maximize ? -measured->second : measured->second;
+  // What was not measured, or is not a number, comes last.
+  const bool known = measured != metrics.end() && !std::isnan(measured->second);
+  const double score = !known ? HUGE_VAL : maximize ? -measured->second : measured->second;
   const std::filesystem::path file = folder_ / fmt::format("step-{:08}.safetensors", step);
   write_weights(file, model, states, true);
   kept_.push_back({file, score});
