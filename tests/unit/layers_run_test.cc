@@ -231,6 +231,30 @@ TEST_F(RunTest, AValueReadTwiceSumsItsGradients) {
   EXPECT_EQ(get(trace, "grad/input"), Values{4 * 3 + 2 * 6 + 1});
 }
 
+// y = p(x) + x with p(x) = x, for x = 3, against 5: one path of two leads through the layer.
+TEST_F(RunTest, ALayerThatChangesNothingHasAGradientOfItsOwn) {
+  const LayerConfig layers[] = {
+      {.type = "identity"},
+      {.type = "flatten"},
+      {.type = "reshape", .fields = {{"shape", std::vector<std::int64_t>{1}}}},
+      {.type = "dropout", .fields = {{"rate", 0.0}}},
+  };
+  for (LayerConfig layer : layers) {
+    SCOPED_TRACE(layer.type);
+    layer.name = "p";
+    const Model model(registry_, {Shape{1}, {layer, {.type = "add", .inputs = {"p", "input"}}}},
+                      {.type = "half_squared_error"}, {.type = "sgd"});
+    ReferenceRun run(registry_, model, DType::f64);
+    Program trace = run.compile(model.trace_graph(1, DType::f64));
+    run.set(trace, "input", {3});
+    run.set(trace, "target", {5});
+    trace.run();
+    EXPECT_EQ(get(trace, "p.output"), Values{3});
+    EXPECT_EQ(get(trace, "grad/p.output"), Values{1});
+    EXPECT_EQ(get(trace, "grad/input"), Values{2});
+  }
+}
+
 // One channel with values 1 and 3: mean 2, variance 1, unbiased 2.
 TEST_F(RunTest, RunningStatisticsAreUnbiasedAndServeInference) {
   const Model model(registry_, {Shape{1}, {{.type = "batch_norm"}}}, {.type = "half_squared_error"},

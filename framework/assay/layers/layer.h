@@ -68,7 +68,8 @@ struct ResolvedLayer;
 struct GraphBuild {
   Graph& graph;
   Mode mode = Mode::training;
-  bool updates = false;  ///< whether statistics take their successors
+  bool updates = false;      ///< whether statistics take their successors
+  bool own_outputs = false;  ///< whether a layer that passes its input on makes a value of it
   DType dtype = DType::f32;
   const InitializerTable& initializers;
   std::vector<StateInfo> states{};  ///< in the order in which layers ask for them

@@ -9,6 +9,7 @@
 #include "assay/graph/differentiate.h"
 #include "assay/graph/simplify.h"
 #include "assay/layers/sample_shape.h"
+#include "assay/ops/activation.h"
 
 namespace assay {
 namespace {
@@ -126,8 +127,11 @@ Model::Forward Model::build_forward(GraphBuild& build, std::int64_t batch) const
     forward.outputs.push_back(
         in_context(fmt::format("layer '{}' ({})", layer.name, layer.def->name), layer.where, [&] {
           require_readable(layer, inputs);
-          LayerBuilder builder(build, layer, std::move(inputs));
-          const Value output = layer.def->build(builder);
+          LayerBuilder builder(build, layer, inputs);
+          Value output = layer.def->build(builder);
+          const auto passed_on = [&](Value input) { return input.id() == output.id(); };
+          if (build.own_outputs && std::ranges::any_of(inputs, passed_on))
+            output = activate("identity", output);
           builder.require_known_initializers();
           if (output.shape().rank() < 1 || output.shape()[0] != batch || !is_real(output.dtype())) {
             throw Error(
@@ -217,7 +221,9 @@ Graph Model::trace_graph(std::int64_t batch, DType dtype) const {
   graph.input("target", target_spec(batch, dtype));
   graph.input("key", {DType::i32, Shape{3}});
   graph.input("sample", {DType::i32, Shape{batch}});
-  GraphBuild build{.graph = graph, .dtype = dtype, .initializers = registry_.initializers};
+  // The gradient of a layer's output is not that of its input, even where the layer changes nothing.
+  GraphBuild build{
+      .graph = graph, .own_outputs = true, .dtype = dtype, .initializers = registry_.initializers};
   const Forward forward = build_forward(build, batch);
 
   std::vector<std::pair<std::string, Value>> traced;
