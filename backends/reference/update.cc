@@ -51,6 +51,10 @@ template <>
 struct Constant<Quad> {
   using type = Quad;
 };
+template <class Wide, class Narrow>
+struct Constant<Bound<Wide, Narrow>> {
+  using type = Wide;
+};
 template <class T>
 struct Constant<Dual<T>> {
   using type = typename Constant<T>::type;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "assay/core/bound.h"
 #include "assay/core/error.h"
 #include "assay/core/quad.h"
 #include "assay/core/scalar.h"
@@ -17,7 +18,7 @@ struct Row {
   std::size_t size;
 };
 
-constexpr std::array<Row, 8> kRows{{
+constexpr std::array<Row, 10> kRows{{
     {DType::f32, "f32", sizeof(float)},
     {DType::f64, "f64", sizeof(double)},
     {DType::i32, "i32", sizeof(std::int32_t)},
@@ -25,6 +26,8 @@ constexpr std::array<Row, 8> kRows{{
     {DType::quad, "quad", sizeof(Quad)},
     {DType::dual64, "dual64", sizeof(Dual<double>)},
     {DType::dual_quad, "dual_quad", sizeof(Dual<Quad>)},
+    {DType::bound32, "bound32", sizeof(Bound32)},
+    {DType::bound64, "bound64", sizeof(Bound64)},
     {DType::lattice, "lattice", sizeof(Lattice)},
 }};
 

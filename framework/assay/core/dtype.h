@@ -17,6 +17,8 @@ enum class DType : std::uint8_t {
   quad,       ///< 113-bit significand (Boost.Multiprecision cpp_bin_float_quad)
   dual64,     ///< f64 value with one forward-mode derivative
   dual_quad,  ///< quad value with one forward-mode derivative
+  bound32,    ///< f64 value with a bound on the error of computing it in f32, see Bound
+  bound64,    ///< quad value with a bound on the error of computing it in f64
   lattice,    ///< exact 64-bit integers; overflow and inexact division are sticky, see Lattice
 };
 

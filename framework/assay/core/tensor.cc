@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "assay/core/bound.h"
 #include "assay/core/error.h"
 #include "assay/core/quad.h"
 #include "assay/core/scalar.h"
@@ -31,6 +32,10 @@ auto visit_type(DType dtype, F f) {
       return f(static_cast<Dual<double>*>(nullptr));
     case DType::dual_quad:
       return f(static_cast<Dual<Quad>*>(nullptr));
+    case DType::bound32:
+      return f(static_cast<Bound32*>(nullptr));
+    case DType::bound64:
+      return f(static_cast<Bound64*>(nullptr));
     case DType::lattice:
       return f(static_cast<Lattice*>(nullptr));
   }
@@ -44,6 +49,12 @@ To cast(const From& x) {
     return x;
   } else if constexpr (std::is_same_v<From, Dual<double>> || std::is_same_v<From, Dual<Quad>>) {
     return cast<decltype(x.value), To>(x.value);
+  } else if constexpr (std::is_same_v<From, Bound32> || std::is_same_v<From, Bound64>) {
+    return cast<decltype(x.value), To>(x.value);
+  } else if constexpr (std::is_same_v<To, Bound32>) {
+    return Bound32::exact(cast<From, double>(x));
+  } else if constexpr (std::is_same_v<To, Bound64>) {
+    return Bound64::exact(cast<From, Quad>(x));
   } else if constexpr (std::is_same_v<To, Dual<double>>) {
     return To(cast<From, double>(x));
   } else if constexpr (std::is_same_v<To, Dual<Quad>>) {
@@ -77,12 +88,13 @@ void* allocate_aligned(std::size_t bytes) {
 void release_aligned(void* memory) noexcept { std::free(memory); }
 
 Tensor::Tensor(Spec spec) : spec_(spec), data_(allocate_aligned(spec.bytes())) {
-  // Zero bytes are the number zero for every dtype but Quad, whose zero has a flag of its own.
-  if (spec.dtype == DType::quad) {
-    for (Quad& x : as<Quad>()) new (&x) Quad(0);
-  } else if (spec.dtype == DType::dual_quad) {
-    for (Dual<Quad>& x : as<Dual<Quad>>()) new (&x) Dual<Quad>();
-  }
+  // Zero bytes are the number zero for every scalar but those that hold a Quad, whose zero has a flag of its
+  // own.
+  visit_type(spec.dtype, [&]<class T>(T*) {
+    if constexpr (!std::is_trivially_default_constructible_v<T>) {
+      for (T& x : as<T>()) new (&x) T();
+    }
+  });
 }
 Tensor::Tensor(Tensor&& other) noexcept
     : spec_(std::exchange(other.spec_, {})), data_(std::exchange(other.data_, nullptr)) {}

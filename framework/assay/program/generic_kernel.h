@@ -12,6 +12,7 @@
 
 #include <string>
 
+#include "assay/core/bound.h"
 #include "assay/core/quad.h"
 #include "assay/core/scalar.h"
 #include "assay/program/kernel_table.h"
@@ -54,6 +55,10 @@ OfferRule for_every_scalar(Generic generic) {
         return plan.template operator()<Dual<double>>();
       case DType::dual_quad:
         return plan.template operator()<Dual<Quad>>();
+      case DType::bound32:
+        return plan.template operator()<Bound32>();
+      case DType::bound64:
+        return plan.template operator()<Bound64>();
       case DType::lattice:
         if constexpr (scalars == Scalars::all) {
           return plan.template operator()<Lattice>();

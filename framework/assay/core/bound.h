@@ -1,0 +1,252 @@
+// Bound: a value computed in a wide format together with a bound on how far the same computation may be off
+// in a narrower one, in any order of its additions, with or without fused multiply-adds (running error
+// analysis: Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., section 3.3; sums by γ_k,
+// section 4.2). Running a kernel on this scalar yields, for every output element, the value and the bound:
+// one mechanism for every op, fused site and plugin op.
+//
+// A Bound is a sum of `height` + 1 terms. Its error is that of the terms, plus γ_height Σ|terms| for the
+// additions in whatever order. Everything but an addition closes the sum and starts a new term.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+#include "assay/core/quad.h"
+#include "assay/core/scalar.h"
+
+namespace assay {
+
+/// What the functions of the kernel under judgement are granted: max(ulp units in the last place, absolute).
+/// Set for the thread while a kernel runs on Bound scalars.
+struct FunctionContract {
+  double ulp = 1.0;
+  double absolute = 0.0;
+};
+
+/// The contract in force on this thread.
+FunctionContract& function_contract() noexcept;
+
+class WithContract {
+ public:
+  explicit WithContract(const FunctionContract& contract) : previous_(function_contract()) {
+    function_contract() = contract;
+  }
+  ~WithContract() { function_contract() = previous_; }
+  WithContract(const WithContract&) = delete;
+  WithContract& operator=(const WithContract&) = delete;
+
+ private:
+  FunctionContract previous_;
+};
+
+/// Wide computes; Narrow (float or double) is judged.
+template <class Wide, class Narrow>
+struct Bound {
+  Wide value{};
+  Wide magnitude{};   ///< Σ|terms| of the sum that the value is
+  Wide terms{};       ///< bound on the sum of the terms' own errors
+  double height = 0;  ///< additions in the sum
+
+  Bound() = default;
+  template <class U>
+  requires std::is_arithmetic_v<U> Bound(U x)
+      : Bound(static_cast<Wide>(x)) {}  // NOLINT: a constant, rounded once in the narrow format
+  Bound(const Wide& x)                  // NOLINT: likewise
+      : value(x), magnitude(abs(x)), terms(abs(x - static_cast<Wide>(static_cast<Narrow>(x)))) {}
+
+  /// A datum that both formats hold exactly.
+  static Bound exact(const Wide& x) {
+    Bound b;
+    b.value = x;
+    b.magnitude = abs(x);
+    return b;
+  }
+  /// A single term with this error.
+  static Bound term(const Wide& x, const Wide& error) {
+    Bound b = exact(x);
+    b.terms = error + Wide(underflow());
+    b.magnitude = abs(x) + b.terms;
+    return b;
+  }
+
+  explicit operator double() const { return static_cast<double>(value); }
+
+  /// The unit roundoffs of both formats: the wide value is rounded too.
+  static Wide unit() {
+    constexpr double narrow = std::is_same_v<Narrow, float> ? 0x1p-24 : 0x1p-53;
+    constexpr double wide = std::is_same_v<Wide, double> ? 0x1p-53 : 0x1p-113;
+    return Wide(narrow) + Wide(2 * wide);
+  }
+  static double underflow() { return static_cast<double>(std::numeric_limits<Narrow>::denorm_min()); }
+
+  /// Bound on |narrow − exact|. One addition rounds its result; more are bounded in any order by γ_height
+  /// Σ|terms|.
+  Wide error() const {
+    if (height == 0) return terms;
+    if (height == 1) return terms + unit() * (abs(value) + terms);
+    const Wide ku = Wide(height) * unit();
+    return ku < Wide(1) ? terms + ku / (Wide(1) - ku) * magnitude
+                        : Wide(std::numeric_limits<double>::infinity());
+  }
+  /// This value as a single term.
+  Bound closed() const { return height == 0 ? *this : term(value, error()); }
+
+  Bound operator-() const {
+    Bound b = *this;
+    b.value = -value;
+    return b;
+  }
+  friend Bound operator+(const Bound& a, const Bound& b) {
+    Bound c;
+    c.value = a.value + b.value;
+    c.magnitude = a.magnitude + b.magnitude;
+    c.terms = a.terms + b.terms;
+    c.height = a.height + b.height + 1;
+    return c;
+  }
+  friend Bound operator-(const Bound& a, const Bound& b) { return a + -b; }
+  friend Bound operator*(const Bound& a, const Bound& b) {
+    const Wide ea = a.error(), eb = b.error(), v = a.value * b.value;
+    return term(v, abs(a.value) * eb + abs(b.value) * ea + ea * eb + unit() * abs(v));
+  }
+  /// Granted twice the rounding of a division: a kernel may multiply by a reciprocal.
+  friend Bound operator/(const Bound& a, const Bound& b) {
+    const Wide ea = a.error(), eb = b.error(), v = a.value / b.value;
+    const Wide room = abs(b.value) - eb;
+    if (!(room > Wide(0)))
+      return term(v, eb == Wide(0) ? Wide(0) : Wide(std::numeric_limits<double>::infinity()));
+    return term(v, (ea + abs(v) * eb) / room + Wide(2) * unit() * abs(v));
+  }
+  Bound& operator+=(const Bound& b) { return *this = *this + b; }
+  Bound& operator-=(const Bound& b) { return *this = *this - b; }
+  Bound& operator*=(const Bound& b) { return *this = *this * b; }
+  Bound& operator/=(const Bound& b) { return *this = *this / b; }
+
+  friend bool operator==(const Bound& a, const Bound& b) { return a.value == b.value; }
+  friend bool operator!=(const Bound& a, const Bound& b) { return !(a.value == b.value); }
+  friend bool operator<(const Bound& a, const Bound& b) { return a.value < b.value; }
+  friend bool operator<=(const Bound& a, const Bound& b) { return a.value <= b.value; }
+  friend bool operator>(const Bound& a, const Bound& b) { return b < a; }
+  friend bool operator>=(const Bound& a, const Bound& b) { return b <= a; }
+};
+
+using Bound32 = Bound<double, float>;
+using Bound64 = Bound<Quad, double>;
+
+template <class W, class N>
+W value_of(const Bound<W, N>& x) {
+  return x.value;
+}
+
+namespace detail {
+
+// f monotone on [x − e, x + e]: the farther end, and the contract for evaluating f itself.
+template <class W, class N, class F>
+Bound<W, N> monotone(const Bound<W, N>& x, F f) {
+  const W e = x.error(), v = f(x.value);
+  W propagated(0);
+  if (!(e == W(0))) propagated = maximum(abs(f(x.value + e) - v), abs(v - f(x.value - e)));
+  const FunctionContract& contract = function_contract();
+  const W granted = maximum(W(2 * contract.ulp) * Bound<W, N>::unit() * abs(v), W(contract.absolute));
+  return Bound<W, N>::term(v, propagated + granted + Bound<W, N>::unit() * abs(v));
+}
+
+}  // namespace detail
+
+template <class W, class N>
+Bound<W, N> exp(const Bound<W, N>& x) {
+  return detail::monotone(x, [](const W& v) { return exp(v); });
+}
+template <class W, class N>
+Bound<W, N> expm1(const Bound<W, N>& x) {
+  return detail::monotone(x, [](const W& v) { return expm1(v); });
+}
+template <class W, class N>
+Bound<W, N> log(const Bound<W, N>& x) {
+  return detail::monotone(x, [](const W& v) { return log(v); });
+}
+template <class W, class N>
+Bound<W, N> log1p(const Bound<W, N>& x) {
+  return detail::monotone(x, [](const W& v) { return log1p(v); });
+}
+template <class W, class N>
+Bound<W, N> tanh(const Bound<W, N>& x) {
+  return detail::monotone(x, [](const W& v) { return tanh(v); });
+}
+template <class W, class N>
+Bound<W, N> erf(const Bound<W, N>& x) {
+  return detail::monotone(x, [](const W& v) { return erf(v); });
+}
+template <class W, class N>
+Bound<W, N> erfc(const Bound<W, N>& x) {
+  return detail::monotone(x, [](const W& v) { return erfc(v); });
+}
+/// Correctly rounded everywhere; the left end of the interval stays in the domain.
+template <class W, class N>
+Bound<W, N> sqrt(const Bound<W, N>& x) {
+  const W e = x.error(), v = sqrt(x.value);
+  const W low = x.value > e ? sqrt(x.value - e) : W(0);
+  return Bound<W, N>::term(v, (e == W(0) ? W(0) : v - low) + Bound<W, N>::unit() * abs(v));
+}
+/// |x|^(y ± e_y) and (x ± e_x)^y, the error of the two together bounded by their sum and product terms.
+template <class W, class N>
+Bound<W, N> pow(const Bound<W, N>& x, const Bound<W, N>& y) {
+  const W v = pow(x.value, y.value), ex = x.error(), ey = y.error();
+  const auto at = [&](const W& a, const W& b) { return abs(pow(a, b) - v); };
+  W propagated(0);
+  if (!(ex == W(0)) || !(ey == W(0))) {
+    // pow is monotone in each argument on x > 0, so the corners hold the extremes.
+    propagated = maximum(maximum(at(x.value - ex, y.value - ey), at(x.value - ex, y.value + ey)),
+                         maximum(at(x.value + ex, y.value - ey), at(x.value + ex, y.value + ey)));
+  }
+  const FunctionContract& contract = function_contract();
+  const W granted = maximum(W(2 * contract.ulp) * Bound<W, N>::unit() * abs(v), W(contract.absolute));
+  return Bound<W, N>::term(v, propagated + granted + Bound<W, N>::unit() * abs(v));
+}
+template <class W, class N>
+Bound<W, N> sin(const Bound<W, N>& x) {  // |sin′| ≤ 1
+  const W v = sin(x.value);
+  return Bound<W, N>::term(v, x.error() + W(3) * Bound<W, N>::unit());
+}
+template <class W, class N>
+Bound<W, N> cos(const Bound<W, N>& x) {
+  const W v = cos(x.value);
+  return Bound<W, N>::term(v, x.error() + W(3) * Bound<W, N>::unit());
+}
+template <class W, class N>
+Bound<W, N> abs(const Bound<W, N>& x) {
+  return x.value < W(0) ? -x : x;
+}
+template <class W, class N>
+Bound<W, N> floor(const Bound<W, N>& x) {
+  return Bound<W, N>::exact(floor(x.value));
+}
+template <class W, class N>
+Bound<W, N> ceil(const Bound<W, N>& x) {
+  return Bound<W, N>::exact(ceil(x.value));
+}
+template <class W, class N>
+bool isfinite(const Bound<W, N>& x) {
+  return isfinite(x.value);
+}
+template <class W, class N>
+Bound<W, N> atan_of_one(const Bound<W, N>&) {
+  const W v = atan_of_one(W(0));
+  return Bound<W, N>(v);
+}
+/// The larger of two, off by no more than either may be.
+template <class W, class N>
+Bound<W, N> maximum(const Bound<W, N>& a, const Bound<W, N>& b) {
+  if (!(a.value == a.value)) return a;
+  Bound<W, N> c = (a.value > b.value ? a : b).closed();
+  c.terms = maximum(a.error(), b.error());
+  return c;
+}
+template <class W, class N>
+Bound<W, N> minimum(const Bound<W, N>& a, const Bound<W, N>& b) {
+  return -maximum(-a, -b);
+}
+
+}  // namespace assay
