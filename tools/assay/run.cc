@@ -26,7 +26,12 @@ class Display final : public RunObserver {
  public:
   Display(bool quiet, bool verbose) : quiet_(quiet), verbose_(verbose), bar_(quiet) {}
 
+  // Whether training has begun: what fails before is the configuration's fault, what fails after is the
+  // run's.
+  bool begun() const { return begun_; }
+
   void begin_epoch(std::int64_t epoch, std::int64_t epochs, std::int64_t steps) override {
+    begun_ = true;
     bar_.begin(fmt::format("epoch {}/{}", epoch + 1, epochs), steps);
     label_ = fmt::format("epoch {}/{}", epoch + 1, epochs);
   }
@@ -42,6 +47,7 @@ class Display final : public RunObserver {
   void message(const std::string& text) override { bar_.finish(text); }
 
  private:
+  bool begun_ = false;
   bool quiet_;
   bool verbose_;
   ProgressBar bar_;
@@ -128,6 +134,7 @@ int run(const Arguments& arguments) {
     report = run_experiment(experiment, session.registry(), std::filesystem::current_path(),
                             arguments.text("run-dir"), display, stop_requested);
   } catch (const Error& error) {
+    if (!display.begun()) throw;
     fmt::print(stderr, "{}", error.what());
     return kRunFailed;
   }

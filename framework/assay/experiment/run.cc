@@ -156,7 +156,10 @@ RunReport run_experiment(const Experiment& experiment, const Registry& registry,
     Recorder recorder(observer, folder, problem);
     TrainingResult result = trainer.run(recorder, stop);
     recorder.flush();
-    write_weights(folder / "weights.safetensors", problem.model(), trainer.states(), false);
+    // What a diverged run leaves is the replay's state, not a result.
+    if (result.status != TrainingResult::Status::diverged) {
+      write_weights(folder / "weights.safetensors", problem.model(), trainer.states(), false);
+    }
     report.status = result.status;
     report.seeds.emplace_back(seed, std::move(result));
     const bool ended = report.status == TrainingResult::Status::diverged ||
