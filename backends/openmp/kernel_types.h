@@ -51,6 +51,21 @@ struct Nest {
   std::int64_t stride[kMaxOperands][kMaxLoops];
 };
 
+/// What results are reduced from, and in which tree: a function of shapes alone, so that the number of
+/// threads cannot show in a sum. A result is reduced from `runs` runs of `run` contiguous elements of x; or
+/// (columnwise, run = 1) `columns` results lie side by side and each is reduced from `runs` elements, the
+/// rows of a matrix. A part is a piece of a run, or several runs joined; a result is reduced from its parts.
+struct Reduction {
+  Nest kept;        ///< loops over the groups of results; operand 0 is x
+  Nest reduced;     ///< loops over the runs of a result
+  bool columnwise;  ///< else columns = 1
+  std::int64_t groups, columns;
+  std::int64_t runs, run;
+  std::int64_t pieces, piece;  ///< of each run, and elements of all but the last
+  std::int64_t joined;         ///< runs in a part; 1 where runs are cut into pieces
+  std::int64_t parts;          ///< of each result
+};
+
 /// Products C[m × n] = A[m × k] · B[k × n], `batch` of them. Element (i, j) of a matrix is at i·row +
 /// j·column.
 struct GemmShape {

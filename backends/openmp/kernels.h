@@ -49,6 +49,12 @@ struct Kernels {
   /// C = alpha·A·B + beta·C for each of the shape's products, then the epilogue on C.
   void (*gemm)(const GemmPlan& plan, const GemmOperands<T>& operands, void* scratch);
 
+  /// y = Σ x / divisor over the loops of a reduction.
+  void (*sum)(const Reduction& reduction, const T* x, T divisor, T* y, void* scratch, int threads);
+  void (*max)(const Reduction& reduction, const T* x, T* y, void* scratch, int threads);
+  /// Additions in the tallest branch of the tree.
+  std::int64_t (*reduction_height)(const Reduction& reduction);
+
   // One step of an optimizer on `count` elements. Every result may be written over what it succeeds.
   void (*sgd)(const SgdUpdate<T>&, std::int64_t count, const T* w, const T* g, T* w_next, int threads);
   void (*sgd_momentum)(const SgdUpdate<T>&, std::int64_t count, const T* w, const T* g, const T* velocity,

@@ -85,5 +85,6 @@ void add_linear_offers(Offers& offers);
 void add_elementwise_offers(Offers& offers);
 void add_activation_offers(Offers& offers);
 void add_update_offers(Offers& offers);
+void add_reduction_offers(Offers& offers);
 
 }  // namespace assay::openmp

@@ -12,6 +12,8 @@ void add_elementwise(Kernels<T>& kernels);
 template <class T>
 void add_gemm(Kernels<T>& kernels);
 template <class T>
+void add_reductions(Kernels<T>& kernels);
+template <class T>
 void add_updates(Kernels<T>& kernels);
 
 }  // namespace assay::openmp::ASSAY_ISA

@@ -12,6 +12,7 @@ Kernels<T> kernels() {
   add_elementwise(table);
   add_gemm(table);
   add_updates(table);
+  add_reductions(table);
   return table;
 }
 

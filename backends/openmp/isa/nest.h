@@ -6,6 +6,15 @@
 
 namespace assay::openmp::ASSAY_ISA {
 
+/// Where operand 0 is after `index` steps of the loops together. REQUIRES: index is less than their number.
+inline std::int64_t offset_of(const Nest& nest, std::int64_t index) {
+  std::int64_t offset = 0;
+  for (int d = nest.rank - 1; d > 0; index /= nest.extent[d], --d) {
+    offset += index % nest.extent[d] * nest.stride[0][d];
+  }
+  return offset + index * nest.stride[0][0];
+}
+
 /// body(i, count, at) for runs of `count` elements along the innermost loop: the result's start at i, operand
 /// p's at at[p], stepping by nest.stride[p][rank − 1].
 template <int operands, class Body>

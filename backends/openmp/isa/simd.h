@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #if defined(__SSE2__)
 #include <immintrin.h>
@@ -170,6 +171,16 @@ ASSAY_INLINE V multiply_add(V a, V b, V c) {
   } else {
     return a * b + c;
   }
+}
+
+template <class V, int... Lane>
+ASSAY_INLINE Mask<V> lanes_below(int count, std::integer_sequence<int, Lane...>) {
+  return Mask<V>{Lane...} < count;
+}
+/// True in the first `count` lanes.
+template <class V>
+ASSAY_INLINE Mask<V> first_lanes(int count) {
+  return lanes_below<V>(count, std::make_integer_sequence<int, kLanes<Element<V>>>{});
 }
 
 /// `count` elements (all lanes where count reaches kLanes<T>), the rest zero.
