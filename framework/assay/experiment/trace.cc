@@ -13,7 +13,7 @@ TraceBatch trace_batch(const Problem& problem, std::int64_t k) {
   const Batches batches(problem.data().train,
                         {.batch_size = problem.training_batch(), .seed = problem.seed()});
   if (k < 0 || k >= batches.count()) {
-    throw Error(fmt::format("there is no batch {}: the training data has {} of them, counted from 0", k,
+    throw Error(fmt::format("there is no batch {}: the training data has {} of them, counted from 1", k + 1,
                             batches.count()));
   }
   const std::int64_t rows = batches.batch_rows(k);
