@@ -40,6 +40,14 @@ struct Activation {
   double parameter = 0.0;  ///< slope of leaky_relu, α of elu
 };
 
+enum class Loss : std::uint8_t { squared_error, absolute_error, huber, binary_cross_entropy };
+inline constexpr int kLossCount = 4;
+
+/// A tensor seen as [outer, extent, inner] around one axis.
+struct Around {
+  std::int64_t outer, extent, inner;
+};
+
 inline constexpr int kMaxLoops = 8;
 inline constexpr int kMaxOperands = 3;
 

@@ -33,6 +33,11 @@ using BinaryKernel = void (*)(const Nest& nest, const T* a, const T* b, T* c, in
 template <class T>
 using CompareKernel = void (*)(const Nest& nest, const T* a, const T* b, std::uint8_t* c, int threads);
 
+/// loss = Σ term(prediction, target) / divisor over one run; the parameter is δ of huber.
+template <class T>
+using LossKernel = void (*)(const Reduction& reduction, double parameter, T divisor, const T* prediction,
+                            const T* target, T* loss, void* scratch, int threads);
+
 template <class T>
 struct Kernels {
   UnaryKernel<T> unary[kUnaryCount];
@@ -54,6 +59,19 @@ struct Kernels {
   void (*max)(const Reduction& reduction, const T* x, T* y, void* scratch, int threads);
   /// Additions in the tallest branch of the tree.
   std::int64_t (*reduction_height)(const Reduction& reduction);
+  LossKernel<T> loss[kLossCount];
+
+  // Along one axis. y may be x; dx may be dy or y.
+  void (*softmax)(const Around&, const T* x, T* y, int threads);
+  void (*log_softmax)(const Around&, const T* x, T* y, int threads);
+  void (*softmax_grad)(const Around&, const T* dy, const T* y, T* dx, int threads);
+  void (*log_softmax_grad)(const Around&, const T* dy, const T* y, T* dx, int threads);
+  /// Logits [outer, extent], one label per row. Scratch: an element per row.
+  void (*softmax_cross_entropy)(const Around& rows, T smoothing, const T* logits, const std::int32_t* labels,
+                                T* loss, T* probabilities, void* scratch, int threads);
+  /// dlogits may be the probabilities.
+  void (*softmax_cross_entropy_grad)(const Around& rows, T smoothing, const T* dloss, const T* probabilities,
+                                     const std::int32_t* labels, T* dlogits, int threads);
 
   // One step of an optimizer on `count` elements. Every result may be written over what it succeeds.
   void (*sgd)(const SgdUpdate<T>&, std::int64_t count, const T* w, const T* g, T* w_next, int threads);

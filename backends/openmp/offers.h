@@ -86,5 +86,7 @@ void add_elementwise_offers(Offers& offers);
 void add_activation_offers(Offers& offers);
 void add_update_offers(Offers& offers);
 void add_reduction_offers(Offers& offers);
+void add_loss_offers(Offers& offers);
+void add_softmax_offers(Offers& offers);
 
 }  // namespace assay::openmp

@@ -21,6 +21,8 @@ class OpenmpBackend final : public Backend {
     openmp::add_activation_offers(offers);
     openmp::add_update_offers(offers);
     openmp::add_reduction_offers(offers);
+    openmp::add_loss_offers(offers);
+    openmp::add_softmax_offers(offers);
     const auto activations = openmp::fusible_activations();
     const std::vector<std::string> last(activations.begin(), activations.end());
     patterns_ = {{"product and activation", {{"linear"}, last}}};

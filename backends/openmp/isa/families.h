@@ -12,7 +12,11 @@ void add_elementwise(Kernels<T>& kernels);
 template <class T>
 void add_gemm(Kernels<T>& kernels);
 template <class T>
+void add_losses(Kernels<T>& kernels);
+template <class T>
 void add_reductions(Kernels<T>& kernels);
+template <class T>
+void add_softmax(Kernels<T>& kernels);
 template <class T>
 void add_updates(Kernels<T>& kernels);
 

@@ -13,6 +13,8 @@ Kernels<T> kernels() {
   add_gemm(table);
   add_updates(table);
   add_reductions(table);
+  add_losses(table);
+  add_softmax(table);
   return table;
 }
 
