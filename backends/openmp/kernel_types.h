@@ -59,6 +59,13 @@ struct Nest {
   std::int64_t stride[kMaxOperands][kMaxLoops];
 };
 
+/// A copy from operand 0 to operand 1. `transposed`: the last loop is contiguous in the target alone and the
+/// one before it in the source.
+struct Copy {
+  Nest nest;
+  bool transposed;
+};
+
 /// What results are reduced from, and in which tree: a function of shapes alone, so that the number of
 /// threads cannot show in a sum. A result is reduced from `runs` runs of `run` contiguous elements of x; or
 /// (columnwise, run = 1) `columns` results lie side by side and each is reduced from `runs` elements, the

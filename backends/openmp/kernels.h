@@ -73,6 +73,26 @@ struct Kernels {
   void (*softmax_cross_entropy_grad)(const Around& rows, T smoothing, const T* dloss, const T* probabilities,
                                      const std::int32_t* labels, T* dlogits, int threads);
 
+  // Normalisation of x [batch, channels, points] by statistics over a reduction of it, and of rows of x
+  // [rows, width]; the gradients take the statistics as the forward kernels gave them. y may be x; dx may be
+  // dy or x. Scratch: a table with an element per channel or row (4 in batch_norm_grad, none in layer_norm),
+  // then that of the reduction, of two sums at a time in the gradients.
+  void (*batch_norm)(const Reduction& statistics, const Around&, T epsilon, const T* x, const T* weight,
+                     const T* bias, T* y, T* mean, T* variance, void* scratch, int threads);
+  void (*batch_norm_grad)(const Reduction& statistics, const Around&, T epsilon, const T* dy, const T* x,
+                          const T* weight, const T* mean, const T* variance, T* dx, T* dweight, T* dbias,
+                          void* scratch, int threads);
+  void (*batch_norm_inference)(const Around&, T epsilon, const T* x, const T* weight, const T* bias,
+                               const T* mean, const T* variance, T* y, void* scratch, int threads);
+  void (*layer_norm)(const Around& rows, T epsilon, const T* x, const T* weight, const T* bias, T* y, T* mean,
+                     T* variance, int threads);
+  void (*layer_norm_grad)(const Reduction& columns, const Around& rows, T epsilon, const T* dy, const T* x,
+                          const T* weight, const T* mean, const T* variance, T* dx, T* dweight, T* dbias,
+                          void* scratch, int threads);
+
+  /// y = x, element by element.
+  void (*copy)(const Copy& copy, const T* x, T* y, int threads);
+
   // One step of an optimizer on `count` elements. Every result may be written over what it succeeds.
   void (*sgd)(const SgdUpdate<T>&, std::int64_t count, const T* w, const T* g, T* w_next, int threads);
   void (*sgd_momentum)(const SgdUpdate<T>&, std::int64_t count, const T* w, const T* g, const T* velocity,

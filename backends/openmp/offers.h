@@ -88,5 +88,7 @@ void add_update_offers(Offers& offers);
 void add_reduction_offers(Offers& offers);
 void add_loss_offers(Offers& offers);
 void add_softmax_offers(Offers& offers);
+void add_normalization_offers(Offers& offers);
+void add_movement_offers(Offers& offers);
 
 }  // namespace assay::openmp

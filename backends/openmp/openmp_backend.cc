@@ -23,6 +23,8 @@ class OpenmpBackend final : public Backend {
     openmp::add_reduction_offers(offers);
     openmp::add_loss_offers(offers);
     openmp::add_softmax_offers(offers);
+    openmp::add_normalization_offers(offers);
+    openmp::add_movement_offers(offers);
     const auto activations = openmp::fusible_activations();
     const std::vector<std::string> last(activations.begin(), activations.end());
     patterns_ = {{"product and activation", {{"linear"}, last}}};

@@ -54,6 +54,15 @@ void cut_columns(Reduction& r) {
   r.parts = std::max<std::int64_t>(1, ceil_div(r.runs, r.joined));
 }
 
+// One result of one element, not cut yet.
+Reduction single() {
+  Reduction r{};
+  r.kept.rank = r.reduced.rank = 1;
+  r.kept.extent[0] = r.reduced.extent[0] = 1;
+  r.groups = r.columns = r.runs = r.run = 1;
+  return r;
+}
+
 }  // namespace
 
 Reduction make_reduction(const Shape& shape, std::span<const int> axes) {
@@ -78,12 +87,19 @@ Reduction make_reduction(const Shape& shape, std::span<const int> axes) {
 }
 
 Reduction make_reduction(std::int64_t n) {
-  Reduction r{};
-  r.kept.rank = r.reduced.rank = 1;
-  r.kept.extent[0] = r.reduced.extent[0] = 1;
-  r.columns = r.groups = r.runs = 1;
+  Reduction r = single();
   r.run = n;
   cut_runs(r);
+  return r;
+}
+
+Reduction make_column_reduction(std::int64_t rows, std::int64_t columns) {
+  Reduction r = single();
+  r.columnwise = true;
+  r.columns = columns;
+  r.runs = r.reduced.extent[0] = rows;
+  r.reduced.stride[0][0] = columns;
+  cut_columns(r);
   return r;
 }
 

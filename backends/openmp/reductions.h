@@ -14,6 +14,9 @@ Reduction make_reduction(const Shape& shape, std::span<const int> axes);
 /// One result from n contiguous elements.
 Reduction make_reduction(std::int64_t n);
 
+/// One result from each column of a dense matrix.
+Reduction make_column_reduction(std::int64_t rows, std::int64_t columns);
+
 /// Terms behind each result.
 std::int64_t terms_of(const Reduction& reduction);
 

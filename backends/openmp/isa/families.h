@@ -14,6 +14,10 @@ void add_gemm(Kernels<T>& kernels);
 template <class T>
 void add_losses(Kernels<T>& kernels);
 template <class T>
+void add_movement(Kernels<T>& kernels);
+template <class T>
+void add_normalizations(Kernels<T>& kernels);
+template <class T>
 void add_reductions(Kernels<T>& kernels);
 template <class T>
 void add_softmax(Kernels<T>& kernels);

@@ -15,6 +15,8 @@ Kernels<T> kernels() {
   add_reductions(table);
   add_losses(table);
   add_softmax(table);
+  add_normalizations(table);
+  add_movement(table);
   return table;
 }
 

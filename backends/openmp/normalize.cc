@@ -1,0 +1,122 @@
+// Offers for batch and layer normalisation and their gradients.
+#include <vector>
+
+#include "backends/openmp/offers.h"
+#include "backends/openmp/reductions.h"
+
+namespace assay::openmp {
+namespace {
+
+// x [N, C, ...]: a statistic per channel.
+struct Channels {
+  Around around;
+  Reduction statistics;
+  explicit Channels(const Shape& x)
+      : around{.outer = x[0], .extent = x[1], .inner = x.count(2, x.rank())},
+        statistics(make_reduction(Shape{around.outer, around.extent, around.inner}, kAllButChannels)) {}
+
+  // `tables`: of an element per channel.
+  std::size_t scratch_bytes(int tables, int quantities, DType dtype) const {
+    return static_cast<std::size_t>(tables * around.extent) * size_of(dtype) +
+           scratch_of(statistics, quantities, dtype);
+  }
+
+ private:
+  static constexpr int kAllButChannels[] = {0, 2};
+};
+
+// x [leading..., trailing...]: a statistic per row of the trailing axes.
+Around rows_of(const Shape& x, const Fields& fields) {
+  const auto axis = static_cast<int>(fields.integer("axis"));
+  return {.outer = x.count(0, axis), .extent = x.count(axis, x.rank()), .inner = 1};
+}
+
+template <class T>
+T epsilon_of(const Site& site) {
+  return static_cast<T>(site.fields().number("epsilon"));
+}
+
+template <class T>
+Plan plan_batch_norm(const Site& site, const Target<T>& target) {
+  const Channels c(site.input(0).shape);
+  Plan plan = make_plan(target.implementation("two_pass"),
+                        [c, epsilon = epsilon_of<T>(site), run = target.kernels.batch_norm,
+                         threads = target.threads](const Io& io) {
+                          run(c.statistics, c.around, epsilon, io.in<T>(0), io.in<T>(1), io.in<T>(2),
+                              io.out<T>(0), io.out<T>(1), io.out<T>(2), io.scratch, threads);
+                        });
+  plan.in_place = {{0, 0}};
+  plan.scratch_bytes = c.scratch_bytes(1, 1, site.output().dtype);
+  return plan;
+}
+
+template <class T>
+Plan plan_batch_norm_grad(const Site& site, const Target<T>& target) {
+  const Channels c(site.input(1).shape);
+  Plan plan = make_plan(target.implementation("two_pass"), [c, epsilon = epsilon_of<T>(site),
+                                                            run = target.kernels.batch_norm_grad,
+                                                            threads = target.threads](const Io& io) {
+    run(c.statistics, c.around, epsilon, io.in<T>(0), io.in<T>(1), io.in<T>(2), io.in<T>(3), io.in<T>(4),
+        io.out<T>(0), io.out<T>(1), io.out<T>(2), io.scratch, threads);
+  });
+  plan.in_place = {{0, 0}, {0, 1}};
+  plan.scratch_bytes = c.scratch_bytes(4, 2, site.output().dtype);
+  return plan;
+}
+
+template <class T>
+Plan plan_batch_norm_inference(const Site& site, const Target<T>& target) {
+  const Channels c(site.input(0).shape);
+  Plan plan = make_plan(target.implementation("lanes"),
+                        [around = c.around, epsilon = epsilon_of<T>(site),
+                         run = target.kernels.batch_norm_inference, threads = target.threads](const Io& io) {
+                          run(around, epsilon, io.in<T>(0), io.in<T>(1), io.in<T>(2), io.in<T>(3),
+                              io.in<T>(4), io.out<T>(0), io.scratch, threads);
+                        });
+  plan.in_place = {{0, 0}};
+  plan.scratch_bytes = static_cast<std::size_t>(c.around.extent) * sizeof(T);
+  return plan;
+}
+
+template <class T>
+Plan plan_layer_norm(const Site& site, const Target<T>& target) {
+  Plan plan = make_plan(target.implementation("two_pass"),
+                        [rows = rows_of(site.input(0).shape, site.fields()), epsilon = epsilon_of<T>(site),
+                         run = target.kernels.layer_norm, threads = target.threads](const Io& io) {
+                          run(rows, epsilon, io.in<T>(0), io.in<T>(1), io.in<T>(2), io.out<T>(0),
+                              io.out<T>(1), io.out<T>(2), threads);
+                        });
+  plan.in_place = {{0, 0}};
+  return plan;
+}
+
+template <class T>
+Plan plan_layer_norm_grad(const Site& site, const Target<T>& target) {
+  const Around rows = rows_of(site.input(1).shape, site.fields());
+  const Reduction columns = make_column_reduction(rows.outer, rows.extent);
+  Plan plan = make_plan(target.implementation("two_pass"),
+                        [rows, columns, epsilon = epsilon_of<T>(site), run = target.kernels.layer_norm_grad,
+                         threads = target.threads](const Io& io) {
+                          run(columns, rows, epsilon, io.in<T>(0), io.in<T>(1), io.in<T>(2), io.in<T>(3),
+                              io.in<T>(4), io.out<T>(0), io.out<T>(1), io.out<T>(2), io.scratch, threads);
+                        });
+  plan.in_place = {{0, 0}, {0, 1}};
+  plan.scratch_bytes =
+      static_cast<std::size_t>(rows.outer) * sizeof(T) + scratch_of(columns, 2, site.output().dtype);
+  return plan;
+}
+
+}  // namespace
+
+void add_normalization_offers(Offers& offers) {
+  offers.add("batch_norm", []<class T>(const Site& s, const Target<T>& t) { return plan_batch_norm(s, t); });
+  offers.add("batch_norm_grad",
+             []<class T>(const Site& s, const Target<T>& t) { return plan_batch_norm_grad(s, t); });
+  offers.add("batch_norm_inference",
+             []<class T>(const Site& s, const Target<T>& t) { return plan_batch_norm_inference(s, t); });
+  offers.add("layer_norm", []<class T>(const Site& s, const Target<T>& t) { return plan_layer_norm(s, t); });
+  offers.add("layer_norm_grad",
+             []<class T>(const Site& s, const Target<T>& t) { return plan_layer_norm_grad(s, t); });
+}
+
+}  // namespace assay::openmp
