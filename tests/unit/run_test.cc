@@ -167,6 +167,18 @@ TEST_F(ExperimentRunTest, WeightsComeBackFromTheirFile) {
   EXPECT_EQ(incomplete.find("running_mean"), std::string::npos) << "a statistic may keep its default";
 }
 
+// A checkpoint holds adam's moments, too, which are no weights and not missed by another optimizer.
+TEST_F(ExperimentRunTest, ACheckpointGivesItsWeights) {
+  const RunReport first = run(spirals("reference", "checkpoint: {every: 1 epoch}\n"));
+  const std::filesystem::path checkpoint = first.folder / "checkpoints" / "step-00000015.safetensors";
+  std::string text = spirals("reference");
+  text.replace(text.find("epochs: 3"), 9, "epochs: 0");
+  text.replace(text.find("type: adam"), 10, "type: sgd");
+  text.replace(text.find("  layers:"), 9, "  weights: " + checkpoint.string() + "\n  layers:");
+  const RunReport second = run(text, "second");
+  EXPECT_EQ(contents(first.folder / "weights.safetensors"), contents(second.folder / "weights.safetensors"));
+}
+
 TEST_F(ExperimentRunTest, KeepsTheLastCheckpointsAndTheBest) {
   // ŷ = w x with w ← −2 w: the first epoch is the best, and every later one worse.
   const RunReport report =
