@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "backends/openmp/kernel_types.h"
+#include "backends/openmp/window_types.h"
 
 namespace assay::openmp {
 
@@ -53,6 +54,15 @@ struct Kernels {
   GemmPlan (*plan_gemm)(const GemmShape& shape, int threads);
   /// C = alpha·A·B + beta·C for each of the shape's products, then the epilogue on C.
   void (*gemm)(const GemmPlan& plan, const GemmOperands<T>& operands, void* scratch);
+
+  /// y = f(conv(x, weight) + bias), bias along BiasAxis::row or none.
+  ConvolutionPlan (*plan_conv2d)(const Convolution& shape, int threads);
+  void (*conv2d)(const ConvolutionPlan& plan, const T* x, const T* weight, const Epilogue<T>& epilogue, T* y,
+                 void* scratch);
+  ConvolutionPlan (*plan_conv2d_grad_input)(const Convolution& shape, int threads);
+  void (*conv2d_grad_input)(const ConvolutionPlan& plan, const T* dy, const T* weight, T* dx, void* scratch);
+  WeightGradPlan (*plan_conv2d_grad_weight)(const Convolution& shape, int threads);
+  void (*conv2d_grad_weight)(const WeightGradPlan& plan, const T* dy, const T* x, T* dweight, void* scratch);
 
   /// y = Σ x / divisor over the loops of a reduction.
   void (*sum)(const Reduction& reduction, const T* x, T divisor, T* y, void* scratch, int threads);

@@ -82,6 +82,7 @@ Activation fused_activation(const Site& site);
 void describe_fusion(const Site& site, Plan& plan);
 
 void add_linear_offers(Offers& offers);
+void add_conv_offers(Offers& offers);
 void add_elementwise_offers(Offers& offers);
 void add_activation_offers(Offers& offers);
 void add_update_offers(Offers& offers);

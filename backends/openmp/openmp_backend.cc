@@ -17,6 +17,7 @@ class OpenmpBackend final : public Backend {
       : plugins_(context.kernels), threads_(context.threads) {
     openmp::Offers offers(kernels_, threads_);
     openmp::add_linear_offers(offers);
+    openmp::add_conv_offers(offers);
     openmp::add_elementwise_offers(offers);
     openmp::add_activation_offers(offers);
     openmp::add_update_offers(offers);
@@ -27,7 +28,7 @@ class OpenmpBackend final : public Backend {
     openmp::add_movement_offers(offers);
     const auto activations = openmp::fusible_activations();
     const std::vector<std::string> last(activations.begin(), activations.end());
-    patterns_ = {{"product and activation", {{"linear"}, last}}};
+    patterns_ = {{"product and activation", {{"linear", "conv2d"}, last}}};
   }
 
   std::string_view name() const noexcept override { return "openmp"; }

@@ -8,6 +8,12 @@ namespace assay::openmp::ASSAY_ISA {
 template <class T>
 void add_activations(Kernels<T>& kernels);
 template <class T>
+void add_conv(Kernels<T>& kernels);
+template <class T>
+void add_conv_grad_input(Kernels<T>& kernels);
+template <class T>
+void add_conv_grad_weight(Kernels<T>& kernels);
+template <class T>
 void add_elementwise(Kernels<T>& kernels);
 template <class T>
 void add_gemm(Kernels<T>& kernels);

@@ -14,8 +14,6 @@ constexpr double kTransposeCost = 8.0;
 // With more rows than this, columns are packed even where they could be read in place: packing pays by the
 // better locality of its later readers.
 constexpr std::int64_t kDirectRows = 256;
-// Multiply-adds that are worth another thread.
-constexpr double kThreadWork = 65536.0;
 
 /// The product as multiply_blocks() sees it: C or its transpose.
 struct Oriented {

@@ -38,6 +38,8 @@ inline constexpr std::int64_t kColumnBlockBytes = 192 * 1024;
 #endif
 // Rows that are packed together; a multiple of the tile's rows.
 inline constexpr std::int64_t kStripRows = 2 * kTileRows;
+// Multiply-adds that are worth another thread.
+inline constexpr double kThreadWork = 65536.0;
 // One cache line between packed rows, so that rows of 2^n bytes do not fall into one cache set.
 template <class T>
 inline constexpr std::int64_t kRowGap = 64 / sizeof(T);

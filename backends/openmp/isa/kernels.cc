@@ -9,6 +9,9 @@ template <class T>
 Kernels<T> kernels() {
   Kernels<T> table{};
   add_activations(table);
+  add_conv(table);
+  add_conv_grad_input(table);
+  add_conv_grad_weight(table);
   add_elementwise(table);
   add_gemm(table);
   add_updates(table);
