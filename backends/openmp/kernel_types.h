@@ -135,6 +135,20 @@ struct RmspropUpdate {
   T learning_rate = 0, weight_decay = 0, keep = 0, take = 0, epsilon = 0, momentum = 0;
 };
 
+/// A table of `rows` rows of `width` elements, and `count` indices into it.
+struct Gather {
+  std::int64_t rows, width, count;
+};
+
+/// Dropout of `samples` rows of `elements` each (framework/assay/ops/dropout.h).
+template <class T>
+struct Dropout {
+  std::int64_t samples, elements;
+  std::uint32_t stream;
+  std::uint64_t threshold;  ///< random words from here on keep their element
+  T scale;                  ///< of what is kept
+};
+
 template <class T>
 struct GemmOperands {
   const T* a;

@@ -64,6 +64,23 @@ struct Kernels {
   WeightGradPlan (*plan_conv2d_grad_weight)(const Convolution& shape, int threads);
   void (*conv2d_grad_weight)(const WeightGradPlan& plan, const T* dy, const T* x, T* dweight, void* scratch);
 
+  // Pooling; `index` is an element's place in its plane of x.
+  PoolingPlan (*plan_pooling)(const Pooling& shape, int threads);
+  void (*max_pool2d)(const PoolingPlan& plan, const T* x, T* y, std::int32_t* index, void* scratch);
+  void (*max_pool2d_grad)(const PoolingPlan& plan, const T* dy, const std::int32_t* index, T* dx);
+  void (*max_pool2d_gather)(const PoolingPlan& plan, const T* x, const std::int32_t* index, T* y);
+  void (*avg_pool2d)(const PoolingPlan& plan, const T* x, T* y, void* scratch);
+  void (*avg_pool2d_grad)(const PoolingPlan& plan, const T* dy, T* dx);
+
+  /// y[i] = table[index[i]]; NaN where there is no such row.
+  void (*gather)(const Gather& gather, const T* table, const std::int32_t* index, T* y, int threads);
+  /// dtable[index[i]] += dy[i] from zero, in the order of i; indices of no row are passed over.
+  void (*gather_grad)(const Gather& gather, const T* dy, const std::int32_t* index, T* dtable, int threads);
+
+  /// y and mask from x and random words; key is [3], sample [samples]. y may be x.
+  void (*dropout)(const Dropout<T>& dropout, const std::int32_t* key, const std::int32_t* sample, const T* x,
+                  T* y, std::uint8_t* mask, int threads);
+
   /// y = Σ x / divisor over the loops of a reduction.
   void (*sum)(const Reduction& reduction, const T* x, T divisor, T* y, void* scratch, int threads);
   void (*max)(const Reduction& reduction, const T* x, T* y, void* scratch, int threads);

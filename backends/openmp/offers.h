@@ -83,6 +83,9 @@ void describe_fusion(const Site& site, Plan& plan);
 
 void add_linear_offers(Offers& offers);
 void add_conv_offers(Offers& offers);
+void add_pool_offers(Offers& offers);
+void add_dropout_offers(Offers& offers);
+void add_gather_offers(Offers& offers);
 void add_elementwise_offers(Offers& offers);
 void add_activation_offers(Offers& offers);
 void add_update_offers(Offers& offers);

@@ -18,6 +18,9 @@ class OpenmpBackend final : public Backend {
     openmp::Offers offers(kernels_, threads_);
     openmp::add_linear_offers(offers);
     openmp::add_conv_offers(offers);
+    openmp::add_pool_offers(offers);
+    openmp::add_dropout_offers(offers);
+    openmp::add_gather_offers(offers);
     openmp::add_elementwise_offers(offers);
     openmp::add_activation_offers(offers);
     openmp::add_update_offers(offers);

@@ -64,12 +64,16 @@ struct WeightGradPlan {
 /// Pooling of `planes` planes, each by itself.
 struct Pooling {
   std::int64_t planes;
-  Axis height, width;
+  Axis height, width;          ///< only extents for what goes by indices
   bool count_padding = false;  ///< of averages: divide by all taps
-  Staging staging{};
-  int threads = 1;
-  std::size_t scratch_per_thread = 0;
-  std::size_t scratch_bytes = 0;
+};
+
+struct PoolingPlan {
+  Pooling shape;
+  Staging staging;
+  int threads;
+  std::size_t scratch_per_thread;
+  std::size_t scratch_bytes;
 };
 
 }  // namespace assay::openmp

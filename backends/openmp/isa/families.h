@@ -14,7 +14,11 @@ void add_conv_grad_input(Kernels<T>& kernels);
 template <class T>
 void add_conv_grad_weight(Kernels<T>& kernels);
 template <class T>
+void add_dropout(Kernels<T>& kernels);
+template <class T>
 void add_elementwise(Kernels<T>& kernels);
+template <class T>
+void add_gathers(Kernels<T>& kernels);
 template <class T>
 void add_gemm(Kernels<T>& kernels);
 template <class T>
@@ -27,6 +31,8 @@ template <class T>
 void add_reductions(Kernels<T>& kernels);
 template <class T>
 void add_softmax(Kernels<T>& kernels);
+template <class T>
+void add_pools(Kernels<T>& kernels);
 template <class T>
 void add_updates(Kernels<T>& kernels);
 

@@ -12,8 +12,11 @@ Kernels<T> kernels() {
   add_conv(table);
   add_conv_grad_input(table);
   add_conv_grad_weight(table);
+  add_dropout(table);
   add_elementwise(table);
+  add_gathers(table);
   add_gemm(table);
+  add_pools(table);
   add_updates(table);
   add_reductions(table);
   add_losses(table);
