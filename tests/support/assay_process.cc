@@ -106,8 +106,10 @@ ProcessResult run_process(const std::filesystem::path& program, const std::vecto
 }
 
 ProcessResult run_assay(const std::vector<std::string>& arguments, const ProcessOptions& options) {
-  return run_process(ASSAY_BINARY, arguments, options);
+  return run_process(assay_binary(), arguments, options);
 }
+
+std::filesystem::path assay_binary() { return ASSAY_BINARY; }
 
 std::filesystem::path source_file(const std::string& name) {
   return std::filesystem::path(ASSAY_SOURCE_DIR) / name;

@@ -19,7 +19,7 @@ struct ProcessResult {
 };
 
 struct ProcessOptions {
-  std::filesystem::path folder;                      ///< working directory; empty: this process's
+  std::filesystem::path folder{};                    ///< working directory; empty: this process's
   std::map<std::string, std::string> environment{};  ///< added to this process's
   std::chrono::seconds limit{120};                   ///< then it is killed
   std::size_t memory = 0;                            ///< bytes of address space; 0: no limit
@@ -31,6 +31,9 @@ ProcessResult run_process(const std::filesystem::path& program, const std::vecto
 
 /// Runs the assay program of this build.
 ProcessResult run_assay(const std::vector<std::string>& arguments, const ProcessOptions& options = {});
+
+/// The program of this build.
+std::filesystem::path assay_binary();
 
 /// A file of the source tree, such as "experiments/seed/batch.yaml".
 std::filesystem::path source_file(const std::string& name);

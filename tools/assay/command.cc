@@ -16,6 +16,7 @@ namespace po = boost::program_options;
 std::vector<std::string> option_names(const Command& command) {
   std::vector<std::string> names;
   for (const Option& option : command.options) names.push_back("--" + option.name);
+  names.emplace_back("--color");
   names.emplace_back("--help");
   return names;
 }
@@ -155,6 +156,8 @@ std::string help(const Command& command) {
     if (option.repeated) text += "; may be given several times";
     text += "\n";
   }
+  text += fmt::format("  {:<26} {}\n", "    --color WHEN",
+                      "auto, always or never; NO_COLOR turns colour off too");
   text += fmt::format("  {:<26} {}\n", "-h, --help", "show this help");
   return text;
 }
@@ -163,6 +166,7 @@ std::vector<Option> experiment_options() {
   return {
       {"set", 's', "KEY=VALUE", "override a key of the file, such as optimizer.learning_rate=0.01", {}, true},
       {"backend", 0, "NAME", "compute on this backend, whatever the file says"},
+      {"seed", 0, "N", "everything random follows from this seed, whatever the file says"},
       {"plugin", 0, "PATH", "load a plugin before reading the file", {}, true}};
 }
 

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "assay/core/error.h"
+
 namespace assay::cli {
 
 enum ExitCode : int {
@@ -68,6 +70,12 @@ struct Command {
   std::vector<Positional> positionals;
   std::vector<Option> options;
   int (*run)(const Arguments&);
+};
+
+/// What was asked for by name does not exist: exit code kNothing.
+class NothingSelected : public Error {
+ public:
+  using Error::Error;
 };
 
 /// Parses the words after the command's name. Options may stand anywhere; "--" ends them. Throws Error for an

@@ -95,6 +95,7 @@ std::string value_name(ValueId id) { return fmt::format("%{}.{}", id.node, id.ou
 
 int run(const Arguments& arguments) {
   const Session session(arguments);
+  if (arguments.has("output")) require_writable_place(arguments.text("output"));
   const Experiment experiment = load(arguments, session.registry());
   const Problem problem(experiment, session.registry(), experiment.seeds.front());
   const int digits = static_cast<int>(arguments.integer("digits", 0, 17).value_or(3));

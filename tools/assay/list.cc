@@ -140,8 +140,9 @@ int run(const Arguments& arguments) {
     for (const Item& item : kinds[0].items) known.push_back(item.name);
     std::erase_if(kinds[0].items, [&](const Item& item) { return item.name != words[1]; });
     if (kinds[0].items.empty()) {
-      throw Error(fmt::format("none of the {} is named '{}'", words[0], words[1]))
-          .help(suggestion("name", words[1], known));
+      NothingSelected error(fmt::format("none of the {} is named '{}'", words[0], words[1]));
+      error.help(suggestion("name", words[1], known));
+      throw error;
     }
   }
   if (arguments.text("format", "text") == "json") {

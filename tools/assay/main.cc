@@ -2,9 +2,13 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
+#include <new>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "assay/command.h"
@@ -48,7 +52,8 @@ ColorChoice take_color(std::vector<std::string>& words) {
   for (std::size_t i = 0; i < words.size() && words[i] != "--";) {
     std::string value;
     std::size_t count = 1;
-    if (words[i] == "--color" && i + 1 < words.size()) {
+    if (words[i] == "--color") {
+      if (i + 1 == words.size()) throw Error("option '--color' wants auto, always or never");
       value = words[i + 1];
       count = 2;
     } else if (words[i].starts_with("--color=")) {
@@ -75,6 +80,9 @@ int dispatch(std::vector<std::string> words) {
     return kUsage;
   }
   const std::string name = words.front();
+  if (name == "help" && words.size() > 1) {
+    return dispatch({words[1], "--help"});
+  }
   if (name == "--help" || name == "-h" || name == "help") {
     std::fputs(overview().c_str(), stdout);
     return kOk;
@@ -108,15 +116,33 @@ std::span<const Command> commands() {
   return all;
 }
 
+// What was printed must have gone somewhere: a full disk is no success.
+int finish(int code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  fmt::print(stderr, "error: standard output cannot be written: {}\n", std::strerror(errno));
+  return kRunFailed;
+}
+
 int run_main(int argc, char** argv) {
+  // Both streams may end in one terminal or file: their lines stay in the order in which they were printed.
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   ColorChoice color = ColorChoice::automatic;
   try {
     std::vector<std::string> words(argv + 1, argv + argc);
     color = take_color(words);
-    return dispatch(std::move(words));
+    return finish(dispatch(std::move(words)));
+  } catch (const NothingSelected& error) {
+    print_error(error, color);
+    return kNothing;
   } catch (const Error& error) {
     print_error(error, color);
     return kUsage;
+  } catch (const std::system_error& error) {  // a stream or a file that fails in the middle
+    fmt::print(stderr, "error: {}\n", error.what());
+    return kRunFailed;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "error: there is not enough memory\n");
+    return kRunFailed;
   } catch (const std::exception& error) {
     fmt::print(stderr,
                "internal error: {}\nThis is a defect of assay; please report it with the command line.\n",

@@ -56,13 +56,20 @@ class Display final : public RunObserver {
 
 void report_fallbacks(const Program& program, Fallback policy, bool quiet) {
   if (quiet || policy != Fallback::report) return;
-  std::map<std::string, int> counts;
+  std::map<std::string, std::map<std::string, int>> counts;  // by reason, then by op
   for (const Placement& row : program.placements()) {
-    if (row.fallback) ++counts[row.op + ": " + row.refusals.front()];
+    if (row.fallback) ++counts[row.refusals.front()][row.op];
   }
-  for (const auto& [what, count] : counts)
-    fmt::print(stderr, "note: {} {} on the reference backend: {}\n", count,
-               count == 1 ? "op runs" : "ops run", what);
+  for (const auto& [reason, ops] : counts) {
+    std::vector<std::string> names;
+    int total = 0;
+    for (const auto& [op, count] : ops) {
+      names.push_back(count == 1 ? op : fmt::format("{} × {}", op, count));
+      total += count;
+    }
+    fmt::print(stderr, "note: {} {} on the reference backend, refused by {}: {}\n", total,
+               total == 1 ? "op runs" : "ops run", reason, join(names));
+  }
 }
 
 void print_results(const RunReport& report, bool several) {
@@ -103,7 +110,7 @@ bool print_verdicts(const RunReport& report) {
   return all;
 }
 
-int dry_run(const Experiment& experiment, const Registry& registry) {
+void dry_run(const Experiment& experiment, const Registry& registry) {
   for (const std::uint64_t seed : experiment.seeds) {
     const Problem problem(experiment, registry, seed);
     const Trainer trainer(problem);
@@ -112,14 +119,17 @@ int dry_run(const Experiment& experiment, const Registry& registry) {
         seed, problem.data().train.rows(), problem.model().parameter_count(),
         (problem.data().train.rows() + problem.training_batch() - 1) / problem.training_batch());
   }
-  return kOk;
 }
 
 int run(const Arguments& arguments) {
   const Session session(arguments);
   const Experiment experiment = load(arguments, session.registry());
   const bool quiet = arguments.has("quiet");
-  if (arguments.has("dry-run")) return dry_run(experiment, session.registry());
+  if (arguments.has("dry-run")) {
+    dry_run(experiment, session.registry());
+    next_step("assay run " + arguments.positionals().front());
+    return kOk;
+  }
   {
     // Found before the run, so that a configuration error leaves nothing behind and exits with 2.
     const Problem problem(experiment, session.registry(), experiment.seeds.front());

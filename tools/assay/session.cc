@@ -25,6 +25,15 @@ Experiment load(const Arguments& arguments, const Registry& registry) {
   return load_experiment(arguments.positionals().front(), changes, registry);
 }
 
+void require_writable_place(const std::filesystem::path& file) {
+  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  if (!std::filesystem::is_directory(folder))
+    throw Error(
+        fmt::format("'{}' cannot be written: there is no folder '{}'", file.string(), folder.string()));
+  if (std::filesystem::is_directory(file))
+    throw Error(fmt::format("'{}' cannot be written: it is a folder", file.string()));
+}
+
 void next_step(std::string_view command) { fmt::print(stderr, "next: {}\n", command); }
 
 std::string_view kind_name(FieldKind kind) {

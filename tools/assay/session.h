@@ -1,6 +1,7 @@
 // What every command starts from: a registry with the built-ins and the plugins that the command line names.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,9 @@ class Session {
 
 /// The experiment named first on the command line, with the changes that its options ask for.
 Experiment load(const Arguments& arguments, const Registry& registry);
+
+/// Before any work: a file to write stands in a folder that is there, and is no folder itself. Throws Error.
+void require_writable_place(const std::filesystem::path& file);
 
 /// The last line of a command, on stderr: "next: assay run FILE".
 void next_step(std::string_view command);

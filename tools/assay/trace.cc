@@ -19,6 +19,7 @@ int run(const Arguments& arguments) {
   if (!arguments.has("output")) throw Error("'-o OUT.npz' is missing: where the tensors go");
   const std::filesystem::path out = arguments.text("output");
   if (out.extension() != ".npz") throw Error(fmt::format("'{}' does not end in .npz", out.string()));
+  require_writable_place(out);
   const Experiment experiment = load(arguments, session.registry());
   const Problem problem(experiment, session.registry(), experiment.seeds.front());
   const std::int64_t k = arguments.integer("batch", 1, std::int64_t{1} << 40).value_or(1) - 1;

@@ -105,8 +105,9 @@ std::string suggestion(std::string_view what, std::string_view name,
   if (const std::string near = nearest_name(name, candidates); !near.empty()) {
     return "a similar " + std::string(what) + " exists: '" + near + "'";
   }
-  return candidates.empty() ? "there is no " + std::string(what) + " to choose from"
-                            : "known " + std::string(what) + "s: " + join(candidates);
+  return candidates.empty()
+             ? "there is no " + std::string(what) + " to choose from"
+             : "known " + std::string(what) + (what.ends_with('s') ? "es: " : "s: ") + join(candidates);
 }
 
 std::string join(std::span<const std::string> names, std::string_view separator) {

@@ -29,6 +29,9 @@ struct DataSourceDef {
   std::vector<FieldDef> fields{};
   /// Loads every part that the source brings. Throws Error naming the file and the place of what is wrong.
   std::function<SplitDataset(const DataContext&)> load{};
+  /// Text fields that are paths: the experiment makes them absolute, from the folder of the file they stand
+  /// in.
+  std::vector<std::string> paths{};
 };
 
 /// inline, csv, npz, npy, idx, cifar10, xor, spirals, moons, blobs, teacher and synthetic.

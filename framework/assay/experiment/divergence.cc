@@ -59,6 +59,8 @@ std::string finding_in(const Program::Observation& op) {
 
 }  // namespace
 
+bool all_finite(const StateStore& states) { return finding_in(states).empty(); }
+
 void StateSnapshot::save(const StateStore& states) {
   std::size_t i = 0;
   for (const StateStore::Entry& entry : states.entries()) {

@@ -24,6 +24,9 @@ class StateSnapshot {
   std::vector<Tensor> buffers_;
 };
 
+/// Whether every number of every state is finite.
+bool all_finite(const StateStore& states);
+
 class DivergenceTracker {
  public:
   /// Steps between copies of the state: what a replay costs at most, against a copy's share of a step.

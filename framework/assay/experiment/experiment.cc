@@ -120,12 +120,13 @@ class Reader {
   void read_backend(const ConfigNode& node) {
     BackendConfig& backend = experiment_.backend;
     backend.where = node.where();
-    static const ConfigNode empty = ConfigNode::map();
-    const bool brief = node.is_scalar() && !node.is_null();
-    const ConfigNode& map = brief ? empty : node;
+    const ConfigNode map = in_full(node);
     MapReader outer(map, diagnostics_, "the backend");
-    const ConfigNode* type = brief ? &node : outer.required("type");
-    if (type == nullptr) return;
+    // Without a type it is the default one: threads alone may be given.
+    static const ConfigNode default_type = ConfigNode::text(BackendConfig{}.type);
+    const ConfigNode* given = outer.optional("type");
+    const ConfigNode* type = given != nullptr ? given : &default_type;
+    if (!outer.valid()) return;
     const auto name = read_text(*type, diagnostics_, "'type'");
     if (!name) return;
     const BackendDef* def = registry_.backends.find(*name);
@@ -183,9 +184,6 @@ class Reader {
   void read_data(ConfigNode& node) {
     DataConfig& data = experiment_.data;
     data.where = node.where();
-    for (const char* key : {"file", "files", "dir"}) {
-      if (ConfigNode* path = node.find(key)) make_absolute(*path);
-    }
     MapReader outer(node, diagnostics_, "the data");
     const ConfigNode* type = outer.required("type");
     if (type == nullptr) return;
@@ -198,6 +196,9 @@ class Reader {
       return;
     }
     data.type = *name;
+    for (const std::string& key : def->paths) {
+      if (ConfigNode* path = node.find(key)) make_absolute(*path);
+    }
     MapReader reader(node, diagnostics_, fmt::format("data source '{}'", *name));
     reader.optional("type");
     if (const ConfigNode* split = reader.optional("split")) {

@@ -83,7 +83,13 @@ class Override {
       node = ConfigNode::map();
     }
     if (ConfigNode* value = node.find(step.name)) return *value;
-    return node.set(step.name, last ? ConfigNode() : ConfigNode::map());
+    ConfigNode key = placed(ConfigNode::text(step.name), step);
+    return node.append(std::move(key), placed(last ? ConfigNode() : ConfigNode::map(), step));
+  }
+
+  ConfigNode placed(ConfigNode node, const Step& step) const {
+    node.set_place(source_, step.begin, step.end);
+    return node;
   }
 
   ConfigNode& element(ConfigNode& node, const Step& step) const {

@@ -122,7 +122,8 @@ std::optional<std::int64_t> read_integer(const ConfigNode& node, Diagnostics& di
   std::int64_t value = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (failure != std::errc() || value < minimum || value > maximum) {
-    const bool open = maximum == std::numeric_limits<std::int64_t>::max();
+    const bool open =
+        maximum == std::numeric_limits<std::int64_t>::max() && text.starts_with('-') == (minimum >= 0);
     const std::string range =
         open ? fmt::format("at least {}", minimum) : fmt::format("from {} to {}", minimum, maximum);
     report(diagnostics, node, fmt::format("{} is {}, but must be {}", what, shortened(node.text()), range),
@@ -276,6 +277,14 @@ std::optional<FieldValue> read_field(const ConfigNode& node, const FieldDef& fie
     }
   }
   return std::nullopt;
+}
+
+ConfigNode in_full(const ConfigNode& node) {
+  if (!node.is_scalar() || node.is_null()) return node;
+  ConfigNode map = ConfigNode::map();
+  map.set_place(node.source(), node.source_begin(), node.source_end());
+  map.set("type", node);
+  return map;
 }
 
 MapReader::MapReader(const ConfigNode& node, Diagnostics& diagnostics, std::string subject)

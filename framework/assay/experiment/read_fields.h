@@ -38,6 +38,10 @@ std::optional<Array> read_array(const ConfigNode& node, Diagnostics& diagnostics
 /// A value as the field's definition wants it.
 std::optional<FieldValue> read_field(const ConfigNode& node, const FieldDef& field, Diagnostics& diagnostics);
 
+/// `relu` is short for {type: relu}: the map that a name stands for, in the name's place; any other node as
+/// it is.
+ConfigNode in_full(const ConfigNode& node);
+
 /// Reads one map strictly: what is asked for is known, the rest is reported by finish().
 class MapReader {
  public:

@@ -52,11 +52,9 @@ std::optional<LayerConfig> read_layer(const ConfigNode& node, const Registry& re
                                       Diagnostics& diagnostics) {
   LayerConfig layer;
   layer.where = node.where();
-  static const ConfigNode empty = ConfigNode::map();
-  const bool brief = node.is_scalar() && !node.is_null();  // `- relu` is short for {type: relu}
-  const ConfigNode& map = brief ? empty : node;
+  const ConfigNode map = in_full(node);
   MapReader outer(map, diagnostics, "a layer");
-  const ConfigNode* type = brief ? &node : outer.required("type");
+  const ConfigNode* type = outer.required("type");
   if (type == nullptr) return std::nullopt;
   const auto name = read_text(*type, diagnostics, "'type'");
   if (!name) return std::nullopt;

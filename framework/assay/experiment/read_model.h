@@ -17,11 +17,9 @@ void read_model(MapReader& reader, const Registry& registry, ModelConfig& model)
 template <class Table>
 std::optional<ComponentConfig> read_component(const ConfigNode& node, const Table& table,
                                               std::string_view kind, Diagnostics& diagnostics) {
-  const ConfigNode* type = node.is_scalar() ? &node : nullptr;  // `loss: NAME` is short for {type: NAME}
-  static const ConfigNode empty = ConfigNode::map();
-  const ConfigNode& map = type != nullptr ? empty : node;
+  const ConfigNode map = in_full(node);
   MapReader outer(map, diagnostics, std::string(kind));
-  if (type == nullptr) type = outer.required("type");
+  const ConfigNode* type = outer.required("type");
   if (type == nullptr) return std::nullopt;
   const auto name = read_text(*type, diagnostics, "'type'");
   if (!name) return std::nullopt;

@@ -61,10 +61,9 @@ void read_metrics(const ConfigNode& node, Diagnostics& diagnostics, Experiment& 
     return;
   }
   for (const ConfigNode& item : node.items()) {
-    static const ConfigNode empty = ConfigNode::map();
-    const bool brief = item.is_scalar();
-    MapReader reader(brief ? empty : item, diagnostics, "a metric");
-    const ConfigNode* type = brief ? &item : reader.required("type");
+    const ConfigNode map = in_full(item);
+    MapReader reader(map, diagnostics, "a metric");
+    const ConfigNode* type = reader.required("type");
     MetricConfig metric;
     if (type == nullptr) continue;
     const FieldDef choice{.name = "metric", .kind = FieldKind::choice, .choices = metric_types()};

@@ -150,6 +150,7 @@ TrainingResult Trainer::run(RunObserver& observer, const std::atomic<bool>& stop
   };
 
   bool go_on = true;
+  StepResult last;
   while (go_on && result.epochs < experiment.epochs && result.steps < total) {
     const std::int64_t steps = std::min(per_epoch, total - result.steps);
     observer.begin_epoch(result.epochs, experiment.epochs, steps);
@@ -164,6 +165,7 @@ TrainingResult Trainer::run(RunObserver& observer, const std::atomic<bool>& stop
         result.diagnosis = tracker.diagnose(parts.states, parts.batches, runner, result.steps, step);
         return result;
       }
+      last = step;
       ++result.steps;
       loss_sum += step.loss * static_cast<double>(step.rows);
       rows_seen += step.rows;
@@ -190,6 +192,12 @@ TrainingResult Trainer::run(RunObserver& observer, const std::atomic<bool>& stop
     observer.may_save(result.steps, result.epochs, true, parts.states, result.metrics);
   }
   best.restore(parts.states);
+  // What the last update made has gone into no loss.
+  if (result.steps > 0 && !all_finite(parts.states)) {
+    result.status = TrainingResult::Status::diverged;
+    result.diagnosis = tracker.diagnose(parts.states, parts.batches, runner, result.steps - 1, last);
+    return result;
+  }
   if (experiment.early_stopping && experiment.early_stopping->restore_best) {
     if (parts.training) evaluate("train", *parts.training);
     if (parts.validation) evaluate("validation", *parts.validation);

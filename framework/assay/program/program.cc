@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "assay/core/error.h"
 #include "assay/program/compiled.h"
 
@@ -93,13 +95,22 @@ std::string to_string(std::span<const Placement> placements) {
   }
   std::string text = fmt::format("{:{}}  {:{}}  {:{}}  implementation\n", "op", op_width, "layer",
                                  scope_width, "backend", backend_width);
+  // Rows that read the same stand once, where the first of them stood, with their number.
+  std::vector<std::pair<std::string, int>> rows;
   for (const Placement& row : placements) {
-    text += fmt::format("{:{}}  {:{}}  {:{}}  {}", row.op, op_width, row.scope, scope_width, row.backend,
-                        backend_width, row.implementation);
-    if (!row.expanded_from.empty()) text += "  part of " + row.expanded_from;
-    for (const std::string& refusal : row.refusals) text += "  refused by " + refusal;
-    text += "\n";
+    std::string line = fmt::format("{:{}}  {:{}}  {:{}}  {}", row.op, op_width, row.scope, scope_width,
+                                   row.backend, backend_width, row.implementation);
+    if (!row.expanded_from.empty()) line += "  part of " + row.expanded_from;
+    for (const std::string& refusal : row.refusals) line += "  refused by " + refusal;
+    const auto same = std::ranges::find_if(rows, [&](const auto& other) { return other.first == line; });
+    if (same == rows.end()) {
+      rows.emplace_back(std::move(line), 1);
+    } else {
+      ++same->second;
+    }
   }
+  for (const auto& [line, count] : rows)
+    text += count == 1 ? line + "\n" : fmt::format("{}  × {}\n", line, count);
   return text;
 }
 
