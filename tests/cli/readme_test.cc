@@ -1,0 +1,137 @@
+// The README runs: every block of shell commands that is marked `test`, in order, in one folder, as a
+// newcomer would; every output shown after one; and the PyTorch loader, where Debian's python3-torch is
+// installed.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "assay/data/safetensors.h"
+#include "cli/command_line.h"
+
+namespace assay::test {
+namespace {
+
+// ```sh test exit=2
+struct Block {
+  std::string language;
+  bool marked = false;
+  int exit_code = 0;
+  int line = 0;
+  std::string text;
+};
+
+std::vector<Block> blocks_of(const std::string& markdown) {
+  std::vector<Block> blocks;
+  std::istringstream lines(markdown);
+  bool inside = false;
+  int number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    if (!line.starts_with("```")) {
+      if (inside) blocks.back().text += line + "\n";
+      continue;
+    }
+    inside = !inside;
+    if (!inside) continue;
+    Block block;
+    block.line = number;
+    std::istringstream words(line.substr(3));
+    words >> block.language;
+    for (std::string word; words >> word;) {
+      block.marked = block.marked || word == "test";
+      if (word.starts_with("exit=")) block.exit_code = std::stoi(word.substr(5));
+    }
+    blocks.push_back(std::move(block));
+  }
+  return blocks;
+}
+
+class Readme : public CommandLine {
+ protected:
+  Readme() : blocks_(blocks_of(contents(source_file("README.md")))) {
+    std::filesystem::create_directory_symlink(source_file("experiments"), folder_ / "experiments");
+  }
+
+  // In a folder where experiments/ is, with the program on the path.
+  ProcessResult shell(const std::string& script) const {
+    const std::string path = assay_binary().parent_path().string() + ":" + std::getenv("PATH");
+    return run_process(
+        "/bin/sh", {"-euc", script},
+        {.folder = folder_.path(), .environment = {{"PATH", path}}, .limit = std::chrono::seconds{500}});
+  }
+
+  std::vector<Block> blocks_;
+};
+
+TEST_F(Readme, EveryCommandRuns) {
+  if (!std::filesystem::exists("/usr/share/datasets/fashion-mnist"))
+    GTEST_SKIP() << "the package dataset-fashion-mnist is not installed";
+  ProcessResult last;
+  int ran = 0;
+  for (const Block& block : blocks_) {
+    SCOPED_TRACE(fmt::format("README.md:{}", block.line));
+    if (block.marked && block.language == "sh") {
+      last = shell(block.text);
+      EXPECT_EQ(last.exit_code, block.exit_code) << block.text << describe(last);
+      ++ran;
+    } else if (block.marked && block.language == "text") {
+      EXPECT_NE((last.out + last.err).find(block.text), std::string::npos) << block.text << describe(last);
+    }
+  }
+  EXPECT_GE(ran, 5);
+}
+
+// What no test can run here: the two commands that install, build and run the tests themselves, and the way
+// to the program that they built.
+TEST_F(Readme, OnlyTheCommandsThatBuildAreUnmarked) {
+  for (const Block& block : blocks_) {
+    if (block.language != "sh" || block.marked) continue;
+    std::istringstream lines(block.text);
+    for (std::string line; std::getline(lines, line);) {
+      EXPECT_TRUE(line.starts_with("./tools/quickstart") || line.starts_with("./tools/test") ||
+                  line.starts_with("export PATH="))
+          << "README.md:" << block.line << ": " << line;
+    }
+  }
+}
+
+TEST_F(Readme, EveryFileThatItNamesIsThere) {
+  const std::string text = contents(source_file("README.md"));
+  for (std::size_t at = text.find("]("); at != std::string::npos; at = text.find("](", at + 1)) {
+    const std::string target = text.substr(at + 2, text.find(')', at) - at - 2);
+    if (target.find("://") != std::string::npos) continue;
+    EXPECT_TRUE(std::filesystem::exists(source_file(target))) << target;
+  }
+}
+
+TEST_F(Readme, ThePyTorchLoaderReadsTheWeights) {
+  constexpr const char* kPython = "/usr/bin/python3";
+  if (!std::filesystem::exists(kPython) || run_process(kPython, {"-c", "import torch"}).exit_code != 0)
+    GTEST_SKIP() << "python3-torch is not installed";
+  std::string script;
+  for (const Block& block : blocks_) {
+    if (block.marked && block.language == "python") script += block.text;
+  }
+  ASSERT_NE(script.find("def load_weights(path):"), std::string::npos);
+  script +=
+      "print(json.dumps({n: t.double().flatten().tolist() for n, t in "
+      "load_weights('runs/xor/weights.safetensors').items()}))\n";
+  for (const std::string dtype : {"f32", "f64"}) {
+    std::filesystem::remove_all(folder_ / "runs");
+    expect(0, {"run", "experiments/synthetic/xor.yaml", "-q", "-o", "runs/xor", "--seed", "7", "-s",
+               "numeric.dtype=" + dtype});
+    const ProcessResult python = run_process(kPython, {"-c", script}, {.folder = folder_.path()});
+    ASSERT_EQ(python.exit_code, 0) << describe(python);
+    EXPECT_EQ(python.out.find("{'hidden.weight': (8, 2), 'hidden.bias': (8,), "), 0u) << python.out;
+    const auto read = nlohmann::json::parse(python.out.substr(python.out.find('\n') + 1));
+    const auto tensors = read_safetensors(folder_ / "runs/xor/weights.safetensors").tensors;
+    ASSERT_EQ(read.size(), tensors.size());
+    for (const NamedTensor& tensor : tensors)
+      EXPECT_EQ(read.at(tensor.name).get<std::vector<double>>(), to_doubles(tensor.tensor.view()))
+          << tensor.name;
+  }
+}
+
+}  // namespace
+}  // namespace assay::test
