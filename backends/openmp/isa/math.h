@@ -94,44 +94,41 @@ ASSAY_INLINE V softplus(V x) {
   return x > T(0) ? x + tail : tail;
 }
 
-/// e^{x²} erfc(x) for x >= 0.
+/// e^{−x²/2}: x² is split so that no bit of it is lost.
 template <class V>
-ASSAY_INLINE V scaled_erfc(V x) {
-  using T = Element<V>;
-  using C = Coefficients<T>;
-  const V bounded = clamp(x, T(0), C::erfcx_largest);
-  const V t = (bounded - C::erfcx_center) / (bounded + C::erfcx_center);
-  return polynomial(t, C::erfcx) / multiply_add(bounded, V{} + T(2), V{} + T(1));
-}
-
-/// e^{−x²·factor}, where factor is 1 or 1/2: x² is split so that no bit of it is lost.
-template <class V>
-ASSAY_INLINE Exponential<V> gaussian(V x, Element<V> factor) {
+ASSAY_INLINE Exponential<V> gaussian(V x) {
   using T = Element<V>;
   using C = Coefficients<T>;
   const V bounded = clamp(magnitude(x), T(0), C::gaussian_largest);
   const V high = from_bits<V>(bits(bounded) & Format<T>::upper_half);
   const V low = bounded - high;
-  const V main = high * high * -factor;
-  const V rest = low * (bounded + high) * -factor;
+  const V main = high * high * T(-0.5);
+  const V rest = low * (bounded + high) * T(-0.5);
   return exponential(clamp(main, C::exp_smallest, T(0)), rest);
 }
 
+/// Φ(−x) = e^{−x²/2} (high + low) / denominator for x >= 0, the sum in two parts so that it is not rounded
+/// before it is multiplied.
 template <class V>
-ASSAY_INLINE V erf(V x) {
+struct NormalTail {
+  V high;
+  V low;
+  V denominator;
+};
+template <class V>
+ASSAY_INLINE NormalTail<V> normal_tail(V x) {
   using T = Element<V>;
   using C = Coefficients<T>;
-  const V size = magnitude(x);
-  const V near = multiply_add(x, polynomial(x * x, C::erf), x);
-  const auto is_near = size < C::erf_boundary;
-  if (!any(~is_near)) return near;
-  const V bounded = clamp(size, T(0), C::erf_largest);
-  const V far = T(1) - scaled_erfc(bounded) * gaussian(bounded, T(1)).value();
-  return is_near ? near : with_sign_of(far, x);
+  constexpr T root = Format<T>::sqrt_two, root_rest = Format<T>::sqrt_two_rest;
+  const V bounded = clamp(x, T(0), C::erfcx_largest * root);
+  const V t = (bounded - C::erfcx_center * root) / (bounded + C::erfcx_center * root);
+  const V rest = t * polynomial<1>(t, C::half_erfcx);
+  const V high = rest + C::half_erfcx[0];
+  const V denominator = multiply_add(bounded, V{} + root, multiply_add(bounded, V{} + root_rest, V{} + T(1)));
+  return {high, rest - (high - C::half_erfcx[0]), denominator};
 }
 
-/// Φ(x) times `factor`: (1 + erf(x/√2))/2 near 0, erfc(−x/√2)/2 in the left tail and one minus that in the
-/// right.
+/// Φ(x) times `factor`: 1/2 + erf(x/√2)/2 near 0, the tail on the left and one minus that on the right.
 template <class V>
 ASSAY_INLINE V normal_cdf(V x, V factor) {
   using T = Element<V>;
@@ -143,11 +140,48 @@ ASSAY_INLINE V normal_cdf(V x, V factor) {
   const auto is_near = size < T(0.5);
   if (!any(~is_near)) return near;
 
-  const auto e = gaussian(x, T(0.5));
-  const V tail = (T(0.5) * scaled_erfc(u) * factor * e.mantissa) * e.scale1 * e.scale2;
-  const V far = x < T(0) ? tail : factor - tail;
+  const auto e = gaussian(x);
+  const NormalTail<V> tail = normal_tail(size);
+  // The product of two sums in two parts, rounded once.
+  const V scaled = factor * e.mantissa;
+  const V product = tail.high * scaled;
+  const V correction = multiply_add(tail.low, scaled, tail.high * (factor * e.lost)) +
+                       product_error(tail.high, scaled, product);
+  const V left = (product + correction) / tail.denominator * e.scale1 * e.scale2;
+  const V far = x < T(0) ? left : factor - left;
   const V limit = x < T(0) ? factor * T(0) : factor;
   return is_near ? near : (size > C::gaussian_largest ? limit : far);
+}
+
+/// d/dx x Φ(x) = Φ(x) + x φ(x) with φ(x) = e^{−x²/2}/√(2π), which has a root near −0.75. Around it,
+/// 1/2 − |x| (erf(u)/(2|x|) + φ) is formed with the sum in two parts; further left, the two terms are
+/// subtracted before the exponential's error comes in; on the right the derivative is one minus that of −x.
+template <class V>
+ASSAY_INLINE V gelu_derivative(V x) {
+  using T = Element<V>;
+  using C = Coefficients<T>;
+  // √½/2 and 1/√(2π), each in two parts.
+  constexpr T half_root = Format<T>::sqrt_two / 4, half_root_rest = Format<T>::sqrt_two_rest / 4;
+  constexpr T over_root = Format<T>::over_sqrt_two_pi, over_root_rest = Format<T>::over_sqrt_two_pi_rest;
+  const V size = clamp(magnitude(x), T(0), C::gaussian_largest);
+  const auto e = gaussian(size);
+  const V density = e.value();
+  const auto is_near = size < T(0.875);
+
+  const V lost = e.lost * e.scale1 * e.scale2;
+  const V of_density = over_root * density;
+  const V high = of_density + half_root;
+  const V rest =
+      multiply_add(V{} + half_root, polynomial(T(0.5) * (size * size), C::erf), V{} + half_root_rest) +
+      multiply_add(V{} + over_root, lost, over_root_rest * density);
+  const V low = (of_density - (high - half_root)) + rest;
+  V left = multiply_add(V{} - size, low, multiply_add(V{} - size, high, V{} + T(0.5)));
+  if (any(~is_near)) {
+    const NormalTail<V> tail = normal_tail(size);
+    const V ratio = (tail.high + tail.low) / tail.denominator;
+    left = is_near ? left : multiply_add(size, V{} - over_root, ratio) * density;
+  }
+  return x < T(0) ? left : T(1) - left;
 }
 
 }  // namespace assay::openmp::ASSAY_ISA

@@ -24,6 +24,8 @@ struct Format<float> {
   static constexpr std::uint32_t upper_half = 0xfffff000u;  ///< x with these bits has an exact square
   static constexpr std::uint32_t one = 0x3f800000u;
   static constexpr std::uint32_t sqrt_half = 0x3f3504f3u;
+  static constexpr float sqrt_two = 0x1.6a09e6p0f, sqrt_two_rest = 0x1.9fcef4p-26f;  ///< √2 in two parts
+  static constexpr float over_sqrt_two_pi = 0x1.988454p-2f, over_sqrt_two_pi_rest = -0x1.857936p-27f;
 };
 template <>
 struct Format<double> {
@@ -38,6 +40,9 @@ struct Format<double> {
   static constexpr std::uint64_t upper_half = 0xfffffffff8000000u;
   static constexpr std::uint64_t one = 0x3ff0000000000000u;
   static constexpr std::uint64_t sqrt_half = 0x3fe6a09e667f3bcdu;
+  static constexpr double sqrt_two = 0x1.6a09e667f3bcdp0, sqrt_two_rest = -0x1.bdd3413b26456p-54;
+  static constexpr double over_sqrt_two_pi = 0x1.9884533d43651p-2;
+  static constexpr double over_sqrt_two_pi_rest = -0x1.cbc0d30ebfd15p-56;
 };
 
 template <class T>
@@ -64,13 +69,13 @@ struct Coefficients<float> {
   // erf(x)/x − 1 in x² <= 0.77, absolute error 2^-25.9
   static constexpr float erf[] = {0x1.06eba6p-3f,  -0x1.812702p-2f, 0x1.ce2026p-4f,
                                   -0x1.b6e876p-6f, 0x1.499098p-8f,  -0x1.445cdap-11f};
-  // (1 + 2x) e^{x²} erfc(x) in (x − 2)/(x + 2), 0 <= x <= 10.5, relative error 2^-25.4 (Shepherd and
+  // (1/2 + x) e^{x²} erfc(x) in (x − 2)/(x + 2), 0 <= x <= 10.5, relative error 2^-25.4 (Shepherd and
   // Laframboise 1981)
   static constexpr float erfcx_center = 2.0f;
   static constexpr float erfcx_largest = 10.5f;
-  static constexpr float erfcx[] = {0x1.46e80ep0f,    -0x1.7bf61cp-4f, -0x1.54080ap-3f, 0x1.4ffc8ap-3f,
-                                    -0x1.bc10a6p-5f,  -0x1.08371ep-7f, 0x1.1b0a5ep-7f,  0x1.5a2d02p-10f,
-                                    -0x1.436188p-10f, -0x1.a88966p-12f};
+  static constexpr float half_erfcx[] = {0x1.46e80ep-1f,   -0x1.7bf61cp-5f, -0x1.54080ap-4f, 0x1.4ffc8ap-4f,
+                                         -0x1.bc10a6p-6f,  -0x1.08371ep-8f, 0x1.1b0a5ep-8f,  0x1.5a2d02p-11f,
+                                         -0x1.436188p-11f, -0x1.a88966p-13f};
 };
 template <>
 struct Coefficients<double> {
@@ -108,13 +113,13 @@ struct Coefficients<double> {
   // in (x − 4)/(x + 4), 0 <= x <= 27.5, relative error 2^-54.4
   static constexpr double erfcx_center = 4.0;
   static constexpr double erfcx_largest = 27.5;
-  static constexpr double erfcx[] = {
-      0x1.3ba5916e9fd7fp0,    -0x1.1df1ad154a29cp-3,  0x1.f7f5df66fcb5bp-7,   0x1.16ecefcfa5fe2p-4,
-      -0x1.9ddb23c3e5893p-4,  0x1.7fee004df8152p-4,   -0x1.0fb06dfe88ebp-4,   0x1.3079edf9bd75p-5,
-      -0x1.0962387a17aecp-6,  0x1.49c671a5b99c9p-8,   -0x1.8d4aa3f4ec306p-11, -0x1.a1de93131357ap-13,
-      0x1.3be104dc90577p-13,  -0x1.99681388eb8fep-16, -0x1.78ae56ad8331fp-17, 0x1.7f9e6044a909p-18,
-      0x1.44fe63aa8f841p-22,  -0x1.bf31cc91318cfp-21, 0x1.0ac0e59f5aceap-24,  0x1.e7e7659c344a8p-24,
-      -0x1.0fb996c1088cap-27, -0x1.c16888069acdfp-27, -0x1.b8a704a9c95e6p-30};
+  static constexpr double half_erfcx[] = {
+      0x1.3ba5916e9fd7fp-1,   -0x1.1df1ad154a29cp-4,  0x1.f7f5df66fcb5bp-8,   0x1.16ecefcfa5fe2p-5,
+      -0x1.9ddb23c3e5893p-5,  0x1.7fee004df8152p-5,   -0x1.0fb06dfe88ebp-5,   0x1.3079edf9bd75p-6,
+      -0x1.0962387a17aecp-7,  0x1.49c671a5b99c9p-9,   -0x1.8d4aa3f4ec306p-12, -0x1.a1de93131357ap-14,
+      0x1.3be104dc90577p-14,  -0x1.99681388eb8fep-17, -0x1.78ae56ad8331fp-18, 0x1.7f9e6044a909p-19,
+      0x1.44fe63aa8f841p-23,  -0x1.bf31cc91318cfp-22, 0x1.0ac0e59f5aceap-25,  0x1.e7e7659c344a8p-25,
+      -0x1.0fb996c1088cap-28, -0x1.c16888069acdfp-28, -0x1.b8a704a9c95e6p-31};
 };
 
 template <class V>
@@ -146,10 +151,26 @@ ASSAY_INLINE V power_of_two(V n) {
   return from_bits<V>(bits(n + (F::two_to_mantissa + F::bias)) << F::mantissa_bits);
 }
 
-template <class V, int Count>
+/// a·b − product, where the product is a·b rounded (Dekker 1971 without fused multiply-add; then a bit of the
+/// smallest partial product may be lost).
+template <class V>
+ASSAY_INLINE V product_error(V a, V b, V product) {
+  if constexpr (kHasFma) {
+    return fused(a, b, -product);
+  } else {
+    const V a_high = from_bits<V>(bits(a) & Format<Element<V>>::upper_half);
+    const V b_high = from_bits<V>(bits(b) & Format<Element<V>>::upper_half);
+    const V a_low = a - a_high;
+    const V b_low = b - b_high;
+    return ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low;
+  }
+}
+
+/// Σ coefficients[i] x^(i − first) for i >= first.
+template <int first = 0, class V, int Count>
 ASSAY_INLINE V polynomial(V x, const Element<V> (&coefficients)[Count]) {
   V sum = V{} + coefficients[Count - 1];
-  for (int i = Count - 2; i >= 0; --i) sum = multiply_add(sum, x, V{} + coefficients[i]);
+  for (int i = Count - 2; i >= first; --i) sum = multiply_add(sum, x, V{} + coefficients[i]);
   return sum;
 }
 
@@ -158,6 +179,7 @@ ASSAY_INLINE V polynomial(V x, const Element<V> (&coefficients)[Count]) {
 template <class V>
 struct Exponential {
   V mantissa;
+  V lost;  ///< in rounding the mantissa, for who wants more of it
   V scale1;
   V scale2;
 
@@ -178,7 +200,9 @@ ASSAY_INLINE Exponential<V> exponential(V x, V low = V{}) {
   const V n = round_to_integer((x + low) * C::log2_e);
   const V r = multiply_add(n, V{} - C::ln2_low, multiply_add(n, V{} - C::ln2_high, x) + low);
   const V half = round_to_integer(n * Element<V>(0.5));
-  return {reduced_expm1(r) + Element<V>(1), power_of_two(half), power_of_two(n - half)};
+  const V rest = reduced_expm1(r);
+  const V mantissa = rest + Element<V>(1);
+  return {mantissa, rest - (mantissa - Element<V>(1)), power_of_two(half), power_of_two(n - half)};
 }
 
 /// log((1 + f)·2^exponent) + correction, after FreeBSD's e_log.c. REQUIRES: √½ − 1 <= f < √2 − 1.

@@ -14,19 +14,9 @@ struct TwoPart {
   Vec<double> low;
 };
 
-/// The exact product (Dekker 1971 without fused multiply-add; then a bit of the smallest partial product may
-/// be lost).
 ASSAY_INLINE TwoPart exact_product(Vec<double> a, Vec<double> b) {
   const Vec<double> product = a * b;
-  if constexpr (kHasFma) {
-    return {product, multiply_add(a, b, -product)};
-  } else {
-    const Vec<double> a_high = from_bits<Vec<double>>(bits(a) & Format<double>::upper_half);
-    const Vec<double> b_high = from_bits<Vec<double>>(bits(b) & Format<double>::upper_half);
-    const Vec<double> a_low = a - a_high;
-    const Vec<double> b_low = b - b_high;
-    return {product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low};
-  }
+  return {product, product_error(a, b, product)};
 }
 
 /// a + b. REQUIRES: |a| >= |b|, or a is zero.
