@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <memory>
 
 #include "assay/core/isa.h"
 #include "conformance/allocation_count.h"
 #include "conformance/op_conformance.h"
+#include "support/forced_isa.h"
 
 namespace assay::conformance {
 namespace {
@@ -21,20 +21,7 @@ TEST(AllocationCount, SeesAnAllocation) {
   EXPECT_EQ(count.value(), 1) << allocated.size();
 }
 
-// Sets ASSAY_ISA for the length of a test.
-class ForcedIsa {
- public:
-  explicit ForcedIsa(Isa isa) {
-    if (const char* before = std::getenv("ASSAY_ISA")) before_ = before;
-    setenv("ASSAY_ISA", std::string(name_of(isa)).c_str(), 1);
-  }
-  ~ForcedIsa() { before_.empty() ? unsetenv("ASSAY_ISA") : setenv("ASSAY_ISA", before_.c_str(), 1); }
-  ForcedIsa(const ForcedIsa&) = delete;
-  ForcedIsa& operator=(const ForcedIsa&) = delete;
-
- private:
-  std::string before_;
-};
+using testing::ForcedIsa;
 
 struct Subject {
   std::string backend;

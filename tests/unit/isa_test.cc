@@ -4,29 +4,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <optional>
 #include <string>
 
 #include "assay/core/error.h"
+#include "support/forced_isa.h"
 
 namespace assay {
 namespace {
 
-// Sets ASSAY_ISA for the length of a test and restores what was there.
-class ForcedIsa {
- public:
-  explicit ForcedIsa(const char* value) {
-    if (const char* before = std::getenv("ASSAY_ISA")) before_ = before;
-    value == nullptr ? unsetenv("ASSAY_ISA") : setenv("ASSAY_ISA", value, 1);
-  }
-  ~ForcedIsa() { before_ ? setenv("ASSAY_ISA", before_->c_str(), 1) : unsetenv("ASSAY_ISA"); }
-  ForcedIsa(const ForcedIsa&) = delete;
-  ForcedIsa& operator=(const ForcedIsa&) = delete;
-
- private:
-  std::optional<std::string> before_;
-};
+using testing::ForcedIsa;
 
 TEST(Isa, TheWidestSupportedOneIsTheDefault) {
   const ForcedIsa unset(nullptr);
@@ -52,8 +38,8 @@ TEST(Isa, AnUnknownNameIsAnErrorWithTheNearestOne) {
       selected_isa();
       FAIL() << "'" << name << "' was accepted";
     } catch (const Error& error) {
-      EXPECT_THAT(error.what(), testing::HasSubstr("ASSAY_ISA")) << name;
-      EXPECT_THAT(error.what(), testing::HasSubstr("baseline")) << name;
+      EXPECT_THAT(error.what(), ::testing::HasSubstr("ASSAY_ISA")) << name;
+      EXPECT_THAT(error.what(), ::testing::HasSubstr("baseline")) << name;
     }
   }
 }

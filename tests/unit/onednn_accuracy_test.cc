@@ -13,6 +13,7 @@
 
 #include "assay/registry/registry.h"
 #include "backends/onednn/accuracy.h"
+#include "unit/accuracy_sweep.h"
 
 namespace assay {
 namespace {
@@ -36,44 +37,29 @@ struct Sweep {
 
 void PrintTo(const Sweep& sweep, std::ostream* out) { *out << sweep.op << " " << sweep.fields.to_string(); }
 
-Wide logistic(Wide x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
-
 std::vector<Sweep> sweeps() {
   const auto step = [](Wide below, Wide above) { return [=](Wide x) { return x > 0 ? above : below; }; };
+  const auto wide = [functions = testing::wide_functions<Wide>()](std::string_view op) {
+    return functions.find(op)->second;
+  };
   const float slope = 0.01f;
   const std::vector<float> exponential{-88.0f, -87.3f, -87.0f, -86.5f, -1.0f, 0.0f, 1.0f, 17.0f};
   return {
       {"abs", {}, [](Wide x) { return std::fabs(x); }, 0, {0}},
       {"neg", {}, [](Wide x) { return -x; }, 0, {0}},
-      {"sqrt", {}, [](Wide x) { return std::sqrt(x); }, 0, {1}, 0.0f},
+      {"sqrt", {}, wide("sqrt"), 0, {1}, 0.0f},
       {"relu", {}, [](Wide x) { return x > 0 ? x : 0; }, 0, {0}},
       {"relu_grad", {}, step(0, 1), 1, {0}},
       {"leaky_relu", {{"slope", 0.01}}, [=](Wide x) { return x > 0 ? x : Wide(slope) * x; }, 0, {0}},
       {"leaky_relu_grad", {{"slope", 0.01}}, step(slope, 1), 1, {0}},
-      {"tanh", {}, [](Wide x) { return std::tanh(x); }, 1, {-9, -4, -0.5f, 0, 0.5f, 4, 9}},
+      {"tanh", {}, wide("tanh"), 1, {-9, -4, -0.5f, 0, 0.5f, 4, 9}},
       {"tanh_grad", {}, [](Wide y) { return (1 - y) * (1 + y); }, 1, {-1, 0, 1}, -1.0f, 1.0f},
-      {"sigmoid", {}, logistic, 1, exponential},
+      {"sigmoid", {}, wide("sigmoid"), 1, exponential},
       {"sigmoid_grad", {}, [](Wide y) { return y * (1 - y); }, 0.25, {0, 0.5f, 1}, 0.0f, 1.0f},
-      {"hard_swish",
-       {},
-       [](Wide x) { return x <= -3  ? 0
-                           : x >= 3 ? x
-                                    : x * (x + 3) / 6; },
-       0,
-       {-3, -1.5f, 0, 3}},
-      {"hard_swish_grad",
-       {},
-       [](Wide x) { return x <= -3  ? 0
-                           : x >= 3 ? 1
-                                    : (2 * x + 3) / 6; },
-       1.5,
-       {-3, -1.5f, 0, 3}},
-      {"softplus_grad", {}, logistic, 1, exponential},
-      {"silu_grad",
-       {},
-       [](Wide x) { return logistic(x) + (std::fabs(x) > 1e4L ? 0 : x * logistic(x) * logistic(-x)); },
-       1.0998,
-       {-90, -1.2784645f, 0, 2.4f, 17}},
+      {"hard_swish", {}, wide("hard_swish"), 0, {-3, -1.5f, 0, 3}},
+      {"hard_swish_grad", {}, wide("hard_swish_grad"), 1.5, {-3, -1.5f, 0, 3}},
+      {"softplus_grad", {}, wide("softplus_grad"), 1, exponential},
+      {"silu_grad", {}, wide("silu_grad"), 1.0998, {-90, -1.2784645f, 0, 2.4f, 17}},
   };
 }
 
@@ -98,13 +84,6 @@ std::vector<float> points(const Sweep& sweep) {
     }
   }
   return xs;
-}
-
-// The spacing of floats around a real number.
-Wide ulp_of(Wide value) {
-  int exponent = 0;
-  std::frexp(value, &exponent);
-  return std::ldexp(Wide{1}, std::max(exponent - 24, -149));
 }
 
 class Subjects {
@@ -152,7 +131,7 @@ TEST_P(OnednnAccuracy, KeepsItsContractEverywhere) {
   const Offer offer = subjects.backend().offer(subject);
   if (const Refusal* refusal = std::get_if<Refusal>(&offer)) {
     // Only code for processors older than AVX2 may be too inaccurate.
-    EXPECT_THAT(refusal->reason, testing::HasSubstr("fused multiply-add"));
+    EXPECT_THAT(refusal->reason, ::testing::HasSubstr("fused multiply-add"));
     GTEST_SKIP() << refusal->reason;
   }
   const Plan& plan = std::get<Plan>(offer);
@@ -173,7 +152,7 @@ TEST_P(OnednnAccuracy, KeepsItsContractEverywhere) {
     const float got = y.as<float>()[i];
     const Wide want = sweep.f(xs[i]);
     if (std::fabs(want) > std::numeric_limits<float>::max()) continue;
-    const Wide error = std::fabs(got - want), ulp = ulp_of(want);
+    const Wide error = std::fabs(got - want), ulp = testing::ulp_at<float>(want);
     const bool kept = error <= std::max(ulps * ulp, absolute);
     const bool allowed = error <= std::max(16 * ulp, std::ldexp(sweep.largest, -24));
     EXPECT_TRUE(kept && allowed) << sweep.op << "(" << xs[i] << ") is " << got << ", but should be "
