@@ -152,6 +152,10 @@ struct Gelu {
   template <class T>
   T operator()(const T& z) const {
     if (exact) return z * T(0.5) * erfc(-z / sqrt(T(2)));
+    // σ is 0 or 1 there to the last digit of every scalar; further out z³ overflows, and 0 · ∞ is no
+    // derivative.
+    if (z <= T(-64)) return T(0);
+    if (z >= T(64)) return z;
     const T root = sqrt(T(2) / (T(4) * atan_of_one(value_of(z))));  // √(2/π)
     return z * sigmoid(T(2) * root * (z + T(0.044715) * z * z * z));
   }
