@@ -4,7 +4,16 @@
 #include <cerrno>
 #include <cstdlib>
 
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// GCC defines a macro for each sanitizer, Clang answers a question.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ASSAY_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define ASSAY_SANITIZED 1
+#endif
+#endif
+
+#if defined(__GLIBC__) && !defined(ASSAY_SANITIZED)
 #define ASSAY_COUNTS_ALLOCATIONS 1
 #endif
 

@@ -124,7 +124,9 @@ struct HardSigmoid {
     const V inner = (x + T(3)) / T(6);
     return x <= T(-3) ? V{} : (x >= T(3) ? V{} + T(1) : inner);
   }
-  ASSAY_INLINE V grad(V dy, V x) const { return dy * ((x <= T(-3)) | (x >= T(3)) ? V{} : V{} + T(1) / T(6)); }
+  ASSAY_INLINE V grad(V dy, V x) const {
+    return dy * (((x <= T(-3)) | (x >= T(3))) ? V{} : V{} + T(1) / T(6));
+  }
 };
 
 template <class T>

@@ -96,13 +96,13 @@ struct Power {
 struct Maximum {
   template <class V>
   ASSAY_INLINE V operator()(V a, V b) const {
-    return (a > b) | (a != a) ? a : b;
+    return ((a > b) | (a != a)) ? a : b;
   }
 };
 struct Minimum {
   template <class V>
   ASSAY_INLINE V operator()(V a, V b) const {
-    return (a < b) | (a != a) ? a : b;
+    return ((a < b) | (a != a)) ? a : b;
   }
 };
 

@@ -30,7 +30,7 @@ struct Largest {
   }
   template <class V>
   ASSAY_INLINE static V join(V a, V b) {
-    return (a > b) | (a != a) ? a : b;
+    return ((a > b) | (a != a)) ? a : b;
   }
 };
 
