@@ -96,6 +96,7 @@ Command explain_command();
 Command list_command();
 Command run_command();
 Command trace_command();
+Command verify_command();
 
 /// The options that every command with an experiment takes: --set, --backend, --seed, --plugin.
 std::vector<Option> experiment_options();

@@ -18,11 +18,12 @@
 
 namespace assay {
 
-/// What the functions of the kernel under judgement are granted: max(ulp units in the last place, absolute).
-/// Set for the thread while a kernel runs on Bound scalars.
+/// What the kernel under judgement is granted: its functions max(ulp units in the last place, absolute), its
+/// sums a reduction of that height. Set for the thread while a kernel runs on Bound scalars.
 struct FunctionContract {
   double ulp = 1.0;
   double absolute = 0.0;
+  double height = 0.0;  ///< most additions behind one another in a sum; 0: any order
 };
 
 /// The contract in force on this thread.
@@ -86,7 +87,8 @@ struct Bound {
   Wide error() const {
     if (height == 0) return terms;
     if (height == 1) return terms + unit() * (abs(value) + terms);
-    const Wide ku = Wide(height) * unit();
+    const double planned = function_contract().height;
+    const Wide ku = Wide(planned > 0 && planned < height ? planned : height) * unit();
     return ku < Wide(1) ? terms + ku / (Wide(1) - ku) * magnitude
                         : Wide(std::numeric_limits<double>::infinity());
   }

@@ -74,6 +74,7 @@ struct OpDef {
   bool polynomial = false;  ///< + − × (and divisions by counts) only: exact on the lattice
   std::vector<int>
       undifferentiated{};  ///< inputs through which no derivative flows by definition (a mask, a statistic)
+  std::vector<int> refused{};  ///< inputs whose cotangent the rule refuses: what is not differentiable twice
 };
 
 using OpTable = NamedTable<OpDef>;

@@ -116,6 +116,7 @@ OpDef activation_grad_op(const ActivationInfo& info, ExpandRule expand) {
   op.infer = infer_grad;
   op.expand = std::move(expand);
   if (!op.expand) {
+    op.refused = {1};
     op.derivative = [name = op.name](Vjp& d) {
       if (d.wanted(1)) throw Error("op '" + name + "' is not differentiable twice");
       d.add(0, d.graph().apply(name, {d.cotangent(), d.input(1)}, d.fields()));

@@ -27,12 +27,6 @@ KernelPtr copy_kernel(std::size_t bytes) {
   return make_kernel([bytes](const Io& io) { std::memcpy(io.out<void>(0), io.in<void>(0), bytes); });
 }
 
-// The spec under which an observer sees a buffer: its own, or flat storage where the layout is opaque.
-Spec storage_spec(const Spec& spec, const Layout& layout) {
-  if (layout.canonical()) return spec;
-  return {spec.dtype, Shape{static_cast<std::int64_t>(layout.bytes / size_of(spec.dtype))}};
-}
-
 class Compiler {
  public:
   Compiler(Program::Compiled& program, std::span<const Backend* const> backends, StateStore& states,
@@ -182,21 +176,23 @@ class Compiler {
       const Layout wanted = plan.input_layout(i);
       const Location location = in_layout(bound.inputs[i], wanted, backend);
       step.inputs.push_back(location.slot);
-      step.input_specs.push_back(storage_spec(bound.site.input(i), wanted));
+      step.reads.push_back({bound.inputs[i], bound.site.input(i), wanted});
     }
     for (std::size_t o = 0; o < bound.site.outputs.size(); ++o) {
       const Layout layout = plan.output_layout(o);
       const Location location{new_slot(layout.bytes_of(bound.site.output(o))), layout,
                               layout.canonical() ? nullptr : &backend};
-      where_[{nodes.back(), static_cast<std::int32_t>(o)}] = location;
+      const ValueId id{nodes.back(), static_cast<std::int32_t>(o)};
+      where_[id] = location;
       step.outputs.push_back(location.slot);
-      step.output_specs.push_back(storage_spec(bound.site.output(o), layout));
+      step.makes.push_back({id, bound.site.output(o), layout});
     }
     if (plan.scratch_bytes > 0) step.scratch = new_slot(plan.scratch_bytes);
     program_.memory.largest_scratch_bytes =
         std::max(program_.memory.largest_scratch_bytes, plan.scratch_bytes);
     step.in_place = std::move(plan.in_place);
     step.kernel = plan.bind();
+    step.backend = &backend;
     row.backend = backend.name();
     row.implementation = std::move(plan.implementation);
     row.accuracy = std::move(plan.accuracy);
@@ -231,7 +227,7 @@ class Compiler {
     Location from = location;
     if (!from.layout.canonical() && !wanted.canonical() && from.owner != &backend) from = canonical(id);
     const Backend& able = wanted.canonical() ? *from.owner : backend;
-    const Location to = reorder(graph_.spec(id), from, wanted, able, graph_.node(id).scope);
+    const Location to = reorder(id, from, wanted, able);
     reordered_[key] = to;
     return to;
   }
@@ -242,36 +238,35 @@ class Compiler {
                                        : in_layout(id, {}, *location.owner);
   }
 
-  Location reorder(const Spec& spec, const Location& from, const Layout& to, const Backend& backend,
-                   const std::string& scope) {
-    Location result{new_slot(to.bytes_of(spec)), to, to.canonical() ? nullptr : &backend};
-    append_reorder(spec, from, result, backend, scope);
+  Location reorder(ValueId id, const Location& from, const Layout& to, const Backend& backend) {
+    Location result{new_slot(to.bytes_of(graph_.spec(id))), to, to.canonical() ? nullptr : &backend};
+    append_reorder(id, from, result, backend);
     return result;
   }
 
-  void append_reorder(const Spec& spec, const Location& from, const Location& to, const Backend& backend,
-                      const std::string& scope) {
+  void append_reorder(ValueId id, const Location& from, const Location& to, const Backend& backend) {
+    const Spec& spec = graph_.spec(id);
     Step step;
+    step.backend = &backend;
     step.kernel = backend.reorder(spec, from.layout, to.layout);
     if (!step.kernel)
       throw Error(fmt::format("internal: backend '{}' cannot reorder {}", backend.name(), spec.to_string()));
     step.inputs = {from.slot};
     step.outputs = {to.slot};
-    step.input_specs = {storage_spec(spec, from.layout)};
-    step.output_specs = {storage_spec(spec, to.layout)};
+    step.reads = {{id, spec, from.layout}};
+    step.makes = {{id, spec, to.layout}};
     ++program_.memory.reorders;
-    push(std::move(step), plain_row("reorder", scope, std::string(backend.name())));
+    push(std::move(step), plain_row("reorder", graph_.node(id).scope, std::string(backend.name())));
   }
 
-  void append_copy(const Spec& spec, int from, int to, const std::string& scope) {
+  void append_copy(ValueId id, const Location& from, int to) {
     Step step;
     step.kernel = copy_kernel(slot(to).bytes);
-    step.inputs = {from};
+    step.backend = from.owner;  // whose layout is copied as it lies
+    step.inputs = {from.slot};
     step.outputs = {to};
-    step.input_specs =
-        step.output_specs = {Spec{DType::u8, Shape{static_cast<std::int64_t>(slot(to).bytes)}}};
-    if (slot(to).bytes == spec.bytes()) step.input_specs = step.output_specs = {spec};
-    push(std::move(step), plain_row("copy", scope, "program"));
+    step.reads = step.makes = {{id, graph_.spec(id), from.layout}};
+    push(std::move(step), plain_row("copy", graph_.node(id).scope, "program"));
   }
 
   static Placement plain_row(std::string op, std::string scope, std::string backend) {
@@ -307,7 +302,7 @@ class Compiler {
       Location location = canonical(id);
       if (slot(location.slot).kind == Slot::Kind::state) {
         const int copy = new_slot(graph_.spec(id).bytes());
-        append_copy(graph_.spec(id), location.slot, copy, graph_.node(id).scope);
+        append_copy(id, location, copy);
         location.slot = copy;
       }
       pinned_.insert(location.slot);
@@ -318,7 +313,11 @@ class Compiler {
   // Each state's successor ends in the state's storage: written there directly where the old value has had
   // its last reader, else copied there at the end.
   void place_successors() {
-    std::vector<std::pair<ValueId, Location>> moves;  // (state, location of the successor)
+    struct Move {
+      ValueId state, successor;
+      Location from;
+    };
+    std::vector<Move> moves;
     for (const auto& [state, successor] : graph_.updates()) {
       Location& home = where_.at(state);
       if (is_free(home)) {
@@ -329,26 +328,24 @@ class Compiler {
       if (slot(location.slot).kind ==
           Slot::Kind::state) {  // another state's old value: saved before it is overwritten
         const int copy = new_slot(slot(location.slot).bytes);
-        append_copy(graph_.spec(successor), location.slot, copy, graph_.node(successor).scope);
+        append_copy(successor, location, copy);
         location.slot = copy;
       } else if (location.layout == home.layout && write_directly(home.slot, location.slot)) {
         continue;
       }
-      moves.emplace_back(state, location);
+      moves.push_back({state, successor, location});
     }
-    for (const auto& [state, from] : moves) {
+    for (const auto& [state, successor, from] : moves) {
       const Location& home = where_.at(state);
-      const Spec& spec = graph_.spec(state);
       if (from.layout == home.layout) {
-        append_copy(spec, from.slot, home.slot, graph_.node(state).scope);
+        append_copy(successor, from, home.slot);
         continue;
       }
       Location canonical_from = from;
       if (!from.layout.canonical() && !home.layout.canonical() && from.owner != home.owner) {
-        canonical_from = reorder(spec, from, {}, *from.owner, graph_.node(state).scope);
+        canonical_from = reorder(successor, from, {}, *from.owner);
       }
-      append_reorder(spec, canonical_from, home, home.layout.canonical() ? *from.owner : *home.owner,
-                     graph_.node(state).scope);
+      append_reorder(successor, canonical_from, home, home.layout.canonical() ? *from.owner : *home.owner);
     }
   }
 

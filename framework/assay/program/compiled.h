@@ -32,8 +32,9 @@ struct Step {
   KernelPtr kernel;
   std::vector<int> inputs;        ///< slots
   std::vector<int> outputs;       ///< slots
-  std::vector<Spec> input_specs;  ///< as they lie: flat bytes for an opaque layout
-  std::vector<Spec> output_specs;
+  std::vector<Program::Operand> reads;
+  std::vector<Program::Operand> makes;
+  const Backend* backend = nullptr;  ///< null for a copy
   std::vector<InPlace> in_place;
   int scratch = -1;  ///< slot
   // Bound addresses.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "assay/core/error.h"
 #include "assay/program/compiled.h"
@@ -65,20 +66,53 @@ void Program::run() noexcept {
   for (const Step& step : program.steps) step.kernel->run(Io{step.in.data(), step.out.data(), step.memory});
 }
 
-void Program::run_observed(const std::function<void(const Observation&)>& observe) {
+namespace {
+
+// An operand as it lies: under its own spec, or flat where the layout is opaque.
+TensorView stored(void* data, const Program::Operand& operand) {
+  const Layout& layout = operand.layout;
+  if (layout.canonical()) return {data, operand.spec};
+  const DType dtype = operand.spec.dtype;
+  return {data, Spec{dtype, Shape{static_cast<std::int64_t>(layout.bytes / size_of(dtype))}}};
+}
+
+Tensor canonical_copy(const Backend* backend, const void* data, const Program::Operand& operand) {
+  Tensor copy(operand.spec);
+  if (operand.layout.canonical()) {
+    std::memcpy(copy.data(), data, operand.spec.bytes());
+    return copy;
+  }
+  const KernelPtr kernel = backend->reorder(operand.spec, operand.layout, {});
+  const void* inputs[] = {data};
+  void* outputs[] = {copy.data()};
+  kernel->run({inputs, outputs, nullptr});
+  return copy;
+}
+
+}  // namespace
+
+Tensor Program::Observation::read(std::size_t i) const {
+  return canonical_copy(backend, inputs[i].data, reads[i]);
+}
+Tensor Program::Observation::made(std::size_t o) const {
+  return canonical_copy(backend, outputs[o].data, makes[o]);
+}
+
+void Program::run_observed(const Observe& after, const Observe& before) {
   Compiled& program = *compiled_;
   if (program.generation != program.arena->generation()) program.bind();
   std::vector<TensorView> inputs, outputs;
   for (std::size_t s = 0; s < program.steps.size(); ++s) {
     const Step& step = program.steps[s];
-    step.kernel->run(Io{step.in.data(), step.out.data(), step.memory});
     inputs.clear();
     outputs.clear();
-    for (std::size_t i = 0; i < step.in.size(); ++i) {
-      inputs.push_back({const_cast<void*>(step.in[i]), step.input_specs[i]});
-    }
-    for (std::size_t o = 0; o < step.out.size(); ++o) outputs.push_back({step.out[o], step.output_specs[o]});
-    observe({program.placements[s], inputs, outputs});
+    for (std::size_t i = 0; i < step.in.size(); ++i)
+      inputs.push_back(stored(const_cast<void*>(step.in[i]), step.reads[i]));
+    for (std::size_t o = 0; o < step.out.size(); ++o) outputs.push_back(stored(step.out[o], step.makes[o]));
+    const Observation observation{program.placements[s], step.backend, inputs, outputs, step.reads, step.makes};
+    if (before) before(observation);
+    step.kernel->run(Io{step.in.data(), step.out.data(), step.memory});
+    after(observation);
   }
 }
 

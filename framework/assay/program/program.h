@@ -59,15 +59,29 @@ class Program {
 
   void run() noexcept;
 
-  /// One executed step, for those who look into a run: its row of the table and its results as they lie in
-  /// memory.
+  /// An operand or a result of a step, for those who look into a run.
+  struct Operand {
+    ValueId id;       ///< of the placed graph; a result of a step that only moves a value has that value's id
+    Spec spec;        ///< of the value
+    Layout layout;    ///< in which it lies here
+  };
+  /// One executed step: its row of the table and its operands as they lie in memory.
   struct Observation {
     const Placement& placement;
+    const Backend* backend;              ///< null for a copy that the program itself makes
     std::span<const TensorView> inputs;  ///< opaque layouts appear as flat tensors of their storage
     std::span<const TensorView> outputs;
+    std::span<const Operand> reads;
+    std::span<const Operand> makes;
+
+    /// A canonical copy of an operand.
+    Tensor read(std::size_t i) const;
+    Tensor made(std::size_t o) const;
   };
-  /// Runs step by step, calling `observe` after each. Slower; may allocate.
-  void run_observed(const std::function<void(const Observation&)>& observe);
+  using Observe = std::function<void(const Observation&)>;
+  /// Runs step by step, calling `after` after each and, where it is given, `before` before each. Slower; may
+  /// allocate.
+  void run_observed(const Observe& after, const Observe& before = {});
 
   const std::vector<Placement>& placements() const;
   const MemoryReport& memory() const;

@@ -1,0 +1,282 @@
+#include "assay/verify/bounds.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "assay/core/bound.h"
+#include "assay/verify/guarded_run.h"
+#include "assay/verify/op_site.h"
+
+namespace assay::verify {
+namespace {
+
+// The site of one op of a fused site, alone.
+Site alone(const SiteOp& op) {
+  Site site;
+  site.ops = {op};
+  for (std::size_t i = 0; i < op.inputs.size(); ++i) {
+    site.ops[0].operands[i] = {-1, static_cast<int>(i)};
+    site.inputs.push_back({op.inputs[i], {}, false});
+  }
+  for (const Spec& spec : op.outputs) site.outputs.push_back({spec, {}, false});
+  return site;
+}
+
+// dx = dy · f′: the op that an activation registers beside itself.
+bool is_activation_gradient(const OpDef& op) {
+  return op.name.ends_with("_grad") && op.inputs.size() == 2 && op.inputs[0] == "dy" && op.outputs.size() == 1 &&
+         (op.inputs[1] == "x" || op.inputs[1] == "y") && op.fields.size() <= 1;
+}
+
+bool inexact(const std::vector<Tensor>& inputs) {
+  bool any = false;
+  const auto look = [&]<class B>(const Tensor& t, B*) {
+    for (const B& x : t.as<B>()) any = any || !(x.error() == decltype(x.value)(0));
+  };
+  for (const Tensor& t : inputs) {
+    if (t.dtype() == DType::bound32) look(t, static_cast<Bound32*>(nullptr));
+    if (t.dtype() == DType::bound64) look(t, static_cast<Bound64*>(nullptr));
+  }
+  return any;
+}
+
+template <class B>
+std::vector<Tensor> ends(const std::vector<Tensor>& inputs, int sign) {
+  std::vector<Tensor> moved;
+  for (const Tensor& t : inputs) {
+    moved.push_back(t.clone());
+    if (t.dtype() != DType::bound32 && t.dtype() != DType::bound64) continue;
+    for (B& x : moved.back().as<B>()) x = B::exact(sign > 0 ? x.value + x.error() : x.value - x.error());
+  }
+  return moved;
+}
+
+// An activation of an inexact argument may branch either way: f(z ± e) bounds what the branch that was not
+// taken could give.
+template <class B>
+void widen_by_ends(const BoundKernel& kernel, const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) {
+  for (const int sign : {-1, 1}) {
+    const std::vector<Tensor> at_end = run(kernel, ends<B>(inputs, sign));
+    const auto main = outputs[0].as<B>();
+    const auto end = at_end[0].as<B>();
+    for (std::size_t i = 0; i < main.size(); ++i) {
+      const auto apart = abs(end[i].value - main[i].value) + end[i].error();
+      main[i] = B::term(main[i].value, maximum(main[i].error(), apart));
+    }
+  }
+}
+
+// The contract of the op's function, granted to its result.
+template <class B>
+void grant(const OpDef& op, const Accuracy& accuracy, const std::vector<Tensor>& inputs,
+           std::vector<Tensor>& outputs) {
+  if (accuracy.ulp == 0.0 && accuracy.absolute == 0.0) return;
+  using W = decltype(B::unit());
+  const bool gradient = is_activation_gradient(op);
+  for (Tensor& output : outputs) {
+    if (!is_real(output.dtype())) continue;
+    const auto y = output.as<B>();
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      W absolute(accuracy.absolute);
+      if (gradient) absolute = absolute * abs(inputs[0].as<B>()[i].value);
+      const W allowed = maximum(W(2 * accuracy.ulp) * B::unit() * abs(y[i].value), absolute);
+      if (!(allowed == W(0))) y[i] = B::term(y[i].value, y[i].error() + allowed);
+    }
+  }
+}
+
+// Ends every sum while the plan's height is in force. Returns the tallest.
+template <class B>
+double close(std::vector<Tensor>& outputs) {
+  double height = 0;
+  for (Tensor& output : outputs) {
+    if (!is_real(output.dtype())) continue;
+    for (B& y : output.as<B>()) {
+      height = std::max(height, y.height);
+      y = y.closed();
+    }
+  }
+  return height;
+}
+
+template <class B>
+Bounded run_bounds(const Backend& reference, const Site& site, const std::vector<Tensor>& inputs,
+                   const Accuracy& accuracy, DType dtype) {
+  const WithContract contract({std::max(accuracy.ulp, 1.0), accuracy.absolute, static_cast<double>(accuracy.height)});
+  std::vector<Tensor> given = convert_all(inputs, dtype);
+  std::vector<std::vector<Tensor>> made;
+  for (const SiteOp& raw : with_dtype(site, dtype).ops) {
+    std::vector<Tensor> operands;
+    for (const Operand& operand : raw.operands) {
+      const auto index = static_cast<std::size_t>(operand.index);
+      operands.push_back(
+          (operand.op < 0 ? given[index] : made[static_cast<std::size_t>(operand.op)][index]).clone());
+    }
+    std::string refusal;
+    const BoundKernel kernel = bind_kernel(reference, alone(raw), refusal);
+    if (!kernel.kernel) return {{}, 0, "the reference refuses it: " + refusal};
+    std::vector<Tensor> outputs = run(kernel, operands);
+    if (raw.op->activation && inexact(operands)) widen_by_ends<B>(kernel, operands, outputs);
+    grant<B>(*raw.op, accuracy, operands, outputs);
+    made.push_back(std::move(outputs));
+  }
+  Bounded bounded;
+  bounded.outputs = std::move(made.back());
+  bounded.height = close<B>(bounded.outputs);
+  return bounded;
+}
+
+// Collects what differs in one tensor.
+class Findings {
+ public:
+  Findings(Comparison& comparison, std::string name, const Spec& spec)
+      : comparison_(comparison), name_(std::move(name)), spec_(spec) {}
+  ~Findings() {
+    if (count_ == 0) return;
+    comparison_.failed += count_;
+    if (!comparison_.detail.empty()) comparison_.detail += "\n  ";
+    comparison_.detail += fmt::format(
+        "{} {}: {} of {} elements differ, from {} to {}; worst at {}: {}", name_, spec_.to_string(), count_,
+        spec_.count(), place_of(spec_.shape, first_), place_of(spec_.shape, last_), place_of(spec_.shape, worst_),
+        values_);
+  }
+  Findings(const Findings&) = delete;
+  Findings& operator=(const Findings&) = delete;
+
+  template <class Values>
+  void add(std::int64_t index, double ratio, Values values) {
+    if (count_ == 0) first_ = index;
+    last_ = index;
+    if (count_++ > 0 && !(ratio > ratio_)) return;
+    ratio_ = std::isnan(ratio) ? std::numeric_limits<double>::infinity() : ratio;
+    worst_ = index;
+    values_ = values();
+  }
+
+ private:
+  Comparison& comparison_;
+  std::string name_;
+  Spec spec_;
+  std::int64_t count_ = 0, first_ = 0, last_ = 0, worst_ = 0;
+  double ratio_ = 0;
+  std::string values_;
+};
+
+std::string name_of_output(const std::vector<std::string>& names, std::size_t o) {
+  return o < names.size() ? "output '" + names[o] + "'" : fmt::format("output {}", o);
+}
+
+template <class Narrow, class B>
+void compare_reals(std::span<const Narrow> got, std::span<const B> want, Comparison& comparison,
+                   Findings& findings) {
+  using W = decltype(B::unit());
+  const W largest(static_cast<double>(std::numeric_limits<Narrow>::max()));
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const W value = want[i].value, bound = want[i].error();
+    const auto index = static_cast<std::int64_t>(i);
+    if (!isfinite(value)) continue;  // beyond the wide format, too: nothing to judge by
+    ++comparison.judged;
+    if (std::isinf(got[i]) && !(abs(value) + bound < largest) && (got[i] > 0) == (value > W(0))) continue;
+    const W error = abs(W(got[i]) - value);
+    const double ratio = bound == W(0) ? (error == W(0) ? 0.0 : std::numeric_limits<double>::infinity())
+                                       : static_cast<double>(error / bound);
+    if (error <= bound) {
+      comparison.ratio = std::max(comparison.ratio, ratio);
+      continue;
+    }
+    comparison.ratio = std::max(comparison.ratio, std::isnan(ratio) ? std::numeric_limits<double>::infinity() : ratio);
+    findings.add(index, ratio, [&] {
+      return fmt::format("got {}, exact value {}, error {:.3g} is {:.3g} times the bound {:.3g}", got[i],
+                         static_cast<double>(value), static_cast<double>(error), ratio, static_cast<double>(bound));
+    });
+  }
+}
+
+template <class T>
+void compare_whole(const Tensor& got, const Tensor& want, Comparison& comparison, Findings& findings) {
+  const auto a = got.as<T>(), b = want.as<T>();
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    ++comparison.judged;
+    if (a[i] == b[i]) continue;
+    comparison.ratio = std::numeric_limits<double>::infinity();
+    findings.add(static_cast<std::int64_t>(i), 1.0, [&] { return fmt::format("got {}, want {}", a[i], b[i]); });
+  }
+}
+
+}  // namespace
+
+std::string place_of(const Shape& shape, std::int64_t index) {
+  std::vector<std::int64_t> at(static_cast<std::size_t>(shape.rank()));
+  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+    at[static_cast<std::size_t>(axis)] = index % std::max<std::int64_t>(1, shape[axis]);
+    index /= std::max<std::int64_t>(1, shape[axis]);
+  }
+  return fmt::format("[{}]", fmt::join(at, ", "));
+}
+
+Bounded run_on_bounds(const Backend& reference, const Site& site, const std::vector<Tensor>& inputs,
+                      const Accuracy& accuracy) {
+  bool wide = false;
+  for (const Port& port : site.inputs) wide = wide || port.spec.dtype == DType::f64;
+  for (const Port& port : site.outputs) wide = wide || port.spec.dtype == DType::f64;
+  return wide ? run_bounds<Bound64>(reference, site, inputs, accuracy, DType::bound64)
+              : run_bounds<Bound32>(reference, site, inputs, accuracy, DType::bound32);
+}
+
+std::string basis_of(const Bounded& bounded, const Accuracy& accuracy) {
+  if (std::ranges::none_of(bounded.outputs, [](const Tensor& t) { return is_real(t.dtype()); })) return "exact";
+  std::string text = "running error bound";
+  if (bounded.height > 1) {
+    text = accuracy.height > 0
+               ? fmt::format("γ_k with k = {} by the plan",
+                             std::min(bounded.height, static_cast<double>(accuracy.height)))
+               : fmt::format("γ_k with k = {}, any order", bounded.height);
+  }
+  if (accuracy.ulp > 0) text += fmt::format("; functions within {} ulp by contract", accuracy.ulp);
+  if (accuracy.absolute > 0) text += fmt::format(" or {:.2g}", accuracy.absolute);
+  return text;
+}
+
+Comparison compare(const std::vector<Tensor>& got, const Bounded& bounded, const std::vector<std::string>& names) {
+  Comparison comparison;
+  for (std::size_t o = 0; o < got.size(); ++o) {
+    const Tensor& want = bounded.outputs[o];
+    Findings findings(comparison, name_of_output(names, o), got[o].spec());
+    switch (got[o].dtype()) {
+      case DType::f32:
+        compare_reals<float, Bound32>(got[o].as<float>(), want.as<Bound32>(), comparison, findings);
+        break;
+      case DType::f64:
+        compare_reals<double, Bound64>(got[o].as<double>(), want.as<Bound64>(), comparison, findings);
+        break;
+      case DType::i32:
+        compare_whole<std::int32_t>(got[o], want, comparison, findings);
+        break;
+      default:
+        compare_whole<std::uint8_t>(got[o], want, comparison, findings);
+        break;
+    }
+  }
+  return comparison;
+}
+
+Comparison compare_exactly(const std::vector<Tensor>& got, const std::vector<Tensor>& want,
+                           const std::vector<std::string>& names) {
+  Comparison comparison;
+  for (std::size_t o = 0; o < got.size(); ++o) {
+    Findings findings(comparison, name_of_output(names, o), got[o].spec());
+    for (std::int64_t i = 0; i < got[o].count(); ++i) {
+      const double a = element(got[o].view(), i), b = element(want[o].view(), i);
+      ++comparison.judged;
+      if (a == b) continue;
+      comparison.ratio = std::numeric_limits<double>::infinity();
+      findings.add(i, std::abs(a - b), [&] { return fmt::format("got {}, want {}", a, b); });
+    }
+  }
+  return comparison;
+}
+
+}  // namespace assay::verify

@@ -1,0 +1,50 @@
+// What the reference says of a site on given inputs: each output element in a wider format, and how far the
+// same computation may be off in the narrower one — from running the reference kernels on Bound scalars
+// (core/bound.h). Fused sites are judged as the composition of their ops.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "assay/core/tensor.h"
+#include "assay/program/backend.h"
+
+namespace assay::verify {
+
+/// The values of a site's outputs with their bounds, for results in f32 (bound32) or f64 (bound64).
+struct Bounded {
+  std::vector<Tensor> outputs;  ///< bound32 or bound64; i32 and u8 as they are
+  double height = 0;            ///< additions behind the tallest sum of an output
+  std::string refusal{};        ///< why there are none, where the reference refuses an op
+};
+
+/// `inputs` are canonical tensors of f32 or f64, taken as exact. `accuracy` is the plan's: its contract is
+/// granted to every function that an op evaluates and to its result, its height (if any) bounds every sum.
+Bounded run_on_bounds(const Backend& reference, const Site& site, const std::vector<Tensor>& inputs,
+                      const Accuracy& accuracy);
+
+/// "γ_k with k = 784, any order; functions within 8 ulp".
+std::string basis_of(const Bounded& bounded, const Accuracy& accuracy);
+
+/// How canonical results compare with their bounds.
+struct Comparison {
+  std::int64_t judged = 0;   ///< elements whose wide value is finite
+  std::int64_t failed = 0;
+  double ratio = 0.0;        ///< the largest |error| / bound; infinity where a bound of 0 is exceeded
+  std::string detail{};      ///< of failures: the tensor, the range and the worst of its indices, the values
+};
+
+/// Every element of every output: |got − value| ≤ bound; whole numbers are equal. A NaN never passes unless
+/// the reference has one; an overflow passes where value and bound reach the end of the narrow format.
+Comparison compare(const std::vector<Tensor>& got, const Bounded& bounded,
+                   const std::vector<std::string>& names = {});
+
+/// Element by element equal as numbers (−0 equals 0). NaN equals nothing.
+Comparison compare_exactly(const std::vector<Tensor>& got, const std::vector<Tensor>& want,
+                           const std::vector<std::string>& names = {});
+
+/// "[1, 2, 0]": the place of an element.
+std::string place_of(const Shape& shape, std::int64_t index);
+
+}  // namespace assay::verify

@@ -1,0 +1,89 @@
+#include "assay/verify/check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+
+namespace assay::verify {
+namespace {
+
+struct OracleName {
+  char letter;
+  std::string_view name;
+};
+constexpr OracleName kOracles[kOracleCount] = {
+    {'E', "exact lattice"},     {'P', "poison"},           {'L', "lockstep bound"}, {'S', "signed bias"},
+    {'D', "dual numbers"},      {'F', "finite differences"}, {'T', "Taylor remainder"}, {'R', "repeatability"},
+    {'M', "metamorphic"},       {'V', "known values"},     {'C', "accuracy contract"}, {'G', "program"}};
+
+}  // namespace
+
+char letter_of(Oracle oracle) noexcept { return kOracles[static_cast<int>(oracle)].letter; }
+std::string_view name_of(Oracle oracle) noexcept { return kOracles[static_cast<int>(oracle)].name; }
+
+std::string Check::id() const {
+  std::string text(1, letter_of(oracle));
+  for (const std::string& part : {subject.op, subject.backend, std::string(assay::name_of(subject.dtype)),
+                                  subject.geometry}) {
+    if (!part.empty()) text += " " + part;
+  }
+  return text;
+}
+
+void Report::append(Report other) {
+  std::ranges::move(other.checks_, std::back_inserter(checks_));
+}
+
+std::int64_t Report::count(Status status) const {
+  return std::ranges::count(checks_, status, &Check::status);
+}
+
+bool Report::ok() const { return count(Status::failed) == 0 && count(Status::passed) > 0; }
+
+std::string Report::summary() const {
+  std::set<std::string> ops, backends, shapes;
+  std::set<DType> dtypes;
+  std::map<std::string, std::int64_t> skipped;
+  std::int64_t judged = 0;
+  for (const Check& check : checks_) {
+    if (check.status == Status::skipped) {
+      ++skipped[check.detail];
+      continue;
+    }
+    ops.insert(check.subject.op);
+    if (!check.subject.backend.empty()) backends.insert(check.subject.backend);
+    shapes.insert(check.subject.shapes);
+    dtypes.insert(check.subject.dtype);
+    judged += check.judged;
+  }
+  std::string text = fmt::format(
+      "{} checks on {} op{}, {} backend{}, {} dtype{} and {} shape{}; {} numbers judged: {} passed, {} failed, "
+      "{} skipped",
+      count(Status::passed) + count(Status::failed), ops.size(), ops.size() == 1 ? "" : "s", backends.size(),
+      backends.size() == 1 ? "" : "s", dtypes.size(), dtypes.size() == 1 ? "" : "s", shapes.size(),
+      shapes.size() == 1 ? "" : "s", judged, count(Status::passed), count(Status::failed),
+      count(Status::skipped));
+  std::vector<std::pair<std::int64_t, std::string>> reasons;
+  for (const auto& [reason, number] : skipped) reasons.emplace_back(-number, reason);
+  std::ranges::sort(reasons);
+  for (const auto& [number, reason] : reasons) text += fmt::format("\n  skipped {}: {}", -number, reason);
+  return text;
+}
+
+std::string Report::to_string() const {
+  std::string text;
+  for (const Check& check : checks_) {
+    if (check.status != Status::failed) continue;
+    text += fmt::format("FAILED {}\n  {}{}\n  judged by: {} ({})\n", check.id(), check.detail,
+                        check.subject.implementation.empty()
+                            ? ""
+                            : fmt::format("\n  implementation: {}", check.subject.implementation),
+                        name_of(check.oracle), check.basis);
+    if (!check.reproduce.empty()) text += fmt::format("  reproduce: {}\n", check.reproduce);
+  }
+  return text + summary() + "\n";
+}
+
+}  // namespace assay::verify

@@ -1,0 +1,333 @@
+#include "assay/verify/conformance.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "assay/core/error.h"
+#include "assay/verify/kernel_oracles.h"
+#include "assay/verify/rule_oracles.h"
+#include "assay/verify/selector.h"
+#include "assay/verify/statistics.h"
+
+namespace assay::verify {
+namespace {
+
+// What a tier asks of each op.
+struct Effort {
+  std::size_t cases;       // geometries at most, spread over the list
+  std::size_t bias_cases;  // of these, for S
+  std::size_t repeats;     // geometries for R
+  int seeds;
+  bool fills;  // L on constants, on wide ranges and on scaled data, too
+  bool rules_in_full;  // F and T beside D
+};
+Effort effort_of(Tier tier) {
+  constexpr std::size_t kAll = 1000000;
+  switch (tier) {
+    case Tier::smoke:
+      return {3, 0, 1, 1, false, false};
+    case Tier::standard:
+      return {kAll, 1, 2, 1, true, true};
+    case Tier::full:
+      return {kAll, 3, kAll, 4, true, true};
+  }
+  return {};
+}
+
+std::vector<const Case*> spread(const std::vector<Case>& cases, std::size_t most) {
+  std::vector<const Case*> chosen;
+  const std::size_t n = std::min(most, cases.size());
+  for (std::size_t i = 0; i < n; ++i) chosen.push_back(&cases[i * cases.size() / n]);
+  return chosen;
+}
+
+// The geometries with the most numbers to judge, as far as the oracles that repeat can afford them.
+std::vector<const Case*> largest(const std::vector<const Case*>& cases, std::size_t most, std::int64_t limit) {
+  const auto size = [](const Case* c) {
+    std::int64_t count = 0;
+    for (const CaseInput& input : c->inputs) count += input.shape.count();
+    return count;
+  };
+  std::vector<const Case*> sorted;
+  for (const Case* c : cases) {
+    if (size(c) <= limit) sorted.push_back(c);
+  }
+  std::ranges::stable_sort(sorted, std::greater{}, size);
+  if (sorted.size() > most) sorted.resize(most);
+  return sorted;
+}
+
+// Whether an exception is the expected answer to "differentiate this": the op says that it has no derivative.
+bool differentiable(const OpDef& op) { return op.derivative || op.expand; }
+
+// All checks of one op.
+class OpVerification {
+ public:
+  OpVerification(const Registry& registry, const OpsOptions& options, const Selector& selector,
+                 const std::vector<std::string>& backends, const OpDef& op)
+      : registry_(registry),
+        options_(options),
+        selector_(selector),
+        backends_(backends),
+        op_(op),
+        effort_(effort_of(options.tier)),
+        cases_(spread(op.cases, effort_.cases)),
+        reference_(registry.create_backend("reference", {}, 1)) {}
+
+  Report run() {
+    for (const std::string& backend : backends_) verify_backend(backend);
+    verify_rule();
+    verify_inputs();
+    return std::move(report_);
+  }
+
+ private:
+  bool done() const { return options_.stop_at_first_failure && report_.count(Status::failed) > 0; }
+
+  // Runs `judge` if the selection wants it, and files its outcome.
+  template <class Judge>
+  void check(Oracle oracle, Subject subject, Judge judge) {
+    if (done()) return;
+    Check result;
+    result.oracle = oracle;
+    result.subject = std::move(subject);
+    const std::string id = result.id();
+    if (!selector_.matches(id)) return;
+    Outcome outcome;
+    try {
+      outcome = judge();
+    } catch (const Error& error) {
+      outcome = Outcome::failed("no error", error.what());
+    } catch (const std::exception& error) {
+      outcome = Outcome::failed("no exception", error.what());
+    }
+    result.status = outcome.status;
+    result.basis = std::move(outcome.basis);
+    result.detail = std::move(outcome.detail);
+    result.ratio = outcome.ratio;
+    result.judged = outcome.judged;
+    if (result.status == Status::failed) {
+      result.reproduce = fmt::format("assay verify --ops --tier {} --seed {} -k '={}'", tier_name(), options_.seed, id);
+    }
+    report_.add(std::move(result));
+  }
+  std::string_view tier_name() const {
+    return options_.tier == Tier::smoke ? "smoke" : options_.tier == Tier::standard ? "standard" : "full";
+  }
+
+  std::uint64_t seed_of(const Case& c, int round) const {
+    return options_.seed + 1000003 * static_cast<std::uint64_t>(round) +
+           static_cast<std::uint64_t>(&c - op_.cases.data());
+  }
+
+  void verify_backend(const std::string& name) {
+    const std::unique_ptr<Backend> backend = registry_.create_backend(name, {}, 1);
+    std::vector<std::unique_ptr<Backend>> threaded;
+    for (const int threads : kThreadCounts) threaded.push_back(registry_.create_backend(name, {}, threads));
+    const auto repeated = largest(cases_, effort_.repeats, 200000);
+    const auto biased = largest(cases_, effort_.bias_cases, 3000);
+    for (const DType dtype : options_.dtypes) {
+      for (const Case* c : cases_) {
+        if (done()) return;
+        KernelCase kernel{&registry_, reference_.get(), &op_, c, dtype, {}};
+        const OpSite site = make_op_site(registry_.ops, op_, *c, dtype);
+        Subject subject{op_.name, name, {}, dtype, c->label, shapes_of(site.site())};
+        std::string refusal;
+        kernel.kernel = bind_kernel(*backend, site.site(), refusal);
+        if (!kernel.kernel.kernel) {
+          check(Oracle::lockstep, subject, [&] {
+            if (refusal.empty()) return Outcome::failed("a refusal names its reason", "refused without a reason");
+            return Outcome::skipped(name + ": " + refusal);
+          });
+          continue;
+        }
+        subject.implementation = kernel.kernel.plan.implementation;
+        verify_kernel(kernel, subject);
+        if (std::ranges::find(biased, c) != biased.end())
+          check(Oracle::bias, subject, [&] { return check_bias(kernel, seed_of(*c, 0)); });
+        if (std::ranges::find(repeated, c) != repeated.end()) {
+          check(Oracle::repeat, subject, [&] { return repeat(kernel, threaded, name, seed_of(*c, 0)); });
+        }
+      }
+    }
+  }
+
+  void verify_kernel(const KernelCase& kernel, const Subject& subject) {
+    for (int round = 0; round < effort_.seeds; ++round) {
+      const std::uint64_t seed = seed_of(*kernel.geometry, round);
+      check(Oracle::exact, subject, [&] { return check_exact(kernel, seed); });
+      check(Oracle::poison, subject, [&] { return check_poison(kernel, seed, options_.execute); });
+      check(Oracle::lockstep, subject, [&] { return lockstep(kernel, seed); });
+      check(Oracle::metamorphic, subject, [&] { return check_scaling(kernel, seed); });
+    }
+  }
+
+  // On every kind of data, the worst of them.
+  Outcome lockstep(const KernelCase& kernel, std::uint64_t seed) const {
+    std::vector<Draw> draws{{.seed = seed}};
+    if (effort_.fills) {
+      draws.push_back({.fill = Fill::constant, .seed = seed});
+      draws.push_back({.fill = Fill::wide, .seed = seed});
+      draws.push_back({.seed = seed, .exponent = -9});
+      draws.push_back({.seed = seed, .exponent = 5});
+    }
+    Outcome all;
+    for (const Draw& draw : draws) {
+      Outcome one = check_lockstep(kernel, draw);
+      one.judged += all.judged;
+      one.ratio = std::max(one.ratio, all.ratio);
+      if (one.status != Status::passed) return one;
+      all = std::move(one);
+    }
+    return all;
+  }
+
+  Outcome repeat(const KernelCase& kernel, const std::vector<std::unique_ptr<Backend>>& threaded,
+                 const std::string& name, std::uint64_t seed) const {
+    Outcome again = check_repeat(kernel, seed);
+    // What oneDNN does not promise is no defect: its partition of a sum follows the number of threads.
+    if (again.status != Status::passed || name == "onednn") return again;
+    std::vector<BoundKernel> others;
+    for (const auto& backend : threaded) {
+      std::string refusal;
+      BoundKernel other = bind_kernel(*backend, kernel.kernel.site, refusal);
+      if (!other.kernel) return Outcome::failed("the same offer on any threads", "refused: " + refusal);
+      others.push_back(std::move(other));
+    }
+    Outcome threads = check_threads(kernel, others, seed);
+    threads.judged += again.judged;
+    return threads;
+  }
+
+  void verify_rule() {
+    for (int round = 0; round < effort_.seeds; ++round) {
+      for (const Case* c : cases_) verify_rule_on(*c, seed_of(*c, round));
+    }
+  }
+
+  void verify_rule_on(const Case& c, std::uint64_t seed) {
+    Subject subject{op_.name, {}, "derivative rule", DType::quad, c.label, {}};
+    if (!differentiable(op_)) {
+      check(Oracle::dual, subject, [] { return Outcome::skipped("the op has no derivative"); });
+      return;
+    }
+    const RuleCase rule(registry_, *reference_, op_, c, seed);
+    if (!rule.has_directions()) {
+      check(Oracle::dual, subject, [] { return Outcome::skipped("no derivative flows through the op's inputs"); });
+      return;
+    }
+    subject.shapes = rule.shapes();
+    check(Oracle::dual, subject, [&] {
+      Outcome outcome = check_duals(rule);
+      if (outcome.status != Status::passed || !op_.polynomial) return outcome;
+      return outcome;
+    });
+    if (!effort_.rules_in_full) return;
+    check(Oracle::difference, subject, [&] { return check_differences(rule); });
+    check(Oracle::taylor, subject, [&] { return check_taylor(rule); });
+  }
+
+  // An input that no geometry's output depends on is judged by nothing.
+  void verify_inputs() {
+    if (op_.cases.empty()) {
+      check(Oracle::metamorphic, {op_.name, "reference"}, [] {
+        return Outcome::failed("every op is judged", "the op registers no geometry case, so that nothing can judge it");
+      });
+      return;
+    }
+    Subject subject{op_.name, "reference", {}, DType::f64, "every input counts", {}};
+    check(Oracle::metamorphic, subject, [&] {
+      std::map<std::string, std::int64_t> ignored;
+      std::int64_t judged = 0;
+      for (const Case* c : cases_) {
+        KernelCase kernel{&registry_, reference_.get(), &op_, c, DType::f64, {}};
+        std::string refusal;
+        const OpSite site = make_op_site(registry_.ops, op_, *c, DType::f64);
+        kernel.kernel = bind_kernel(*reference_, site.site(), refusal);
+        if (!kernel.kernel.kernel) return Outcome::skipped("reference: " + refusal);
+        ++judged;
+        std::set<std::string> seen;
+        for (const std::string& input : ignored_inputs(kernel, seed_of(*c, 0))) seen.insert(input);
+        for (const std::string& input : seen) ++ignored[input];
+      }
+      for (const auto& [input, count] : ignored) {
+        if (count == judged)
+          return Outcome::failed("another draw of an input changes an output",
+                                 fmt::format("MISTRUSTED: input '{}' changes no output on any geometry", input));
+      }
+      return Outcome{Status::passed, "another draw of an input changes an output", {}, 0, judged};
+    });
+  }
+
+  const Registry& registry_;
+  const OpsOptions& options_;
+  const Selector& selector_;
+  const std::vector<std::string>& backends_;
+  const OpDef& op_;
+  const Effort effort_;
+  const std::vector<const Case*> cases_;
+  const std::unique_ptr<Backend> reference_;
+  Report report_;
+};
+
+}  // namespace
+
+Tier parse_tier(std::string_view name) {
+  if (name == "smoke") return Tier::smoke;
+  if (name == "standard") return Tier::standard;
+  if (name == "full") return Tier::full;
+  throw Error(fmt::format("unknown tier '{}'", name)).help("tiers: smoke, standard, full");
+}
+
+Report verify_ops(const Registry& registry, const OpsOptions& options) {
+  const Selector selector(options.select);
+  std::vector<std::string> backends = options.backends;
+  if (backends.empty()) backends = registry.backends.names();
+  for (const std::string& backend : backends) (void)registry.backends.at(backend);
+  std::vector<const OpDef*> ops;
+  for (const auto& [name, entry] : registry.ops.entries()) {
+    if (!entry.value.view) ops.push_back(&entry.value);
+  }
+
+  std::vector<Report> reports(ops.size());
+  std::atomic<std::size_t> next{0};
+  std::atomic<bool> failed{false};
+  std::size_t done = 0;
+  std::mutex mutex;
+  std::exception_ptr thrown;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < ops.size() && !failed; i = next++) {
+      try {
+        reports[i] = OpVerification(registry, options, selector, backends, *ops[i]).run();
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!thrown) thrown = std::current_exception();
+        failed = true;
+      }
+      const std::lock_guard lock(mutex);
+      ++done;
+      if (options.progress) options.progress(ops[i]->name, done, ops.size());
+      if (options.stop_at_first_failure && reports[i].count(Status::failed) > 0) failed = true;
+    }
+  };
+  const unsigned jobs = options.jobs > 0 ? static_cast<unsigned>(options.jobs)
+                                         : std::max(1u, std::thread::hardware_concurrency());
+  std::vector<std::thread> workers;
+  for (unsigned j = 1; j < jobs; ++j) workers.emplace_back(work);
+  work();
+  for (std::thread& worker : workers) worker.join();
+  if (thrown) std::rethrow_exception(thrown);
+
+  Report report;
+  for (Report& part : reports) report.append(std::move(part));
+  return report;
+}
+
+}  // namespace assay::verify

@@ -1,0 +1,307 @@
+#include "assay/verify/gradient_proof.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "assay/core/quad.h"
+#include "assay/core/random.h"
+#include "assay/graph/simplify.h"
+#include "assay/verify/rule_oracles.h"
+#include "assay/verify/statistics.h"
+
+namespace assay::verify {
+namespace {
+
+// The graph of one output of another, on real values of `dtype`.
+Graph part_for(const Graph& graph, const std::string& output, DType dtype) {
+  Graph part(graph.ops());
+  std::map<std::int32_t, std::int32_t> moved;
+  for (std::int32_t n = 0; n < static_cast<std::int32_t>(graph.nodes().size()); ++n) {
+    const Node& node = graph.node({n, 0});
+    Spec spec = node.outputs[0];
+    if (is_real(spec.dtype)) spec.dtype = dtype;
+    Value value;
+    switch (node.kind) {
+      case NodeKind::input:
+        value = part.input(node.name, spec);
+        break;
+      case NodeKind::state:
+        value = part.state(node.name, spec);
+        break;
+      case NodeKind::constant:
+        value = part.constant(node.constant, spec.dtype, spec.shape);
+        break;
+      case NodeKind::op: {
+        std::vector<Value> operands;
+        for (const ValueId input : node.inputs) operands.push_back(part.value({moved.at(input.node), input.output}));
+        value = part.apply(node.op->name, operands, node.fields);
+        break;
+      }
+    }
+    moved[n] = value.id().node;
+  }
+  const ValueId id = graph.find_output(output);
+  part.output(output, part.value({moved.at(id.node), id.output}));
+  return simplify(part);
+}
+
+class Loss {
+ public:
+  Loss(const Graph& graph, const Backend& reference, const Bindings& bindings)
+      : quad_(part_for(graph, "loss", DType::quad)),
+        dual_(part_for(graph, "loss", DType::dual_quad)),
+        reference_(reference),
+        bindings_(bindings) {}
+
+  std::int64_t cost() const { return cost_of(quad_); }
+
+  // f(x + h v), v by parameter.
+  Quad at(const std::map<std::string, Tensor>& v, const Quad& h) const {
+    Bindings moved = copy(DType::quad);
+    for (const auto& [name, direction] : v) {
+      const auto x = moved.at(name).as<Quad>();
+      for (std::size_t e = 0; e < x.size(); ++e) x[e] += h * direction.as<Quad>()[e];
+    }
+    return value_of<Quad>(quad_, evaluate(quad_, reference_, moved));
+  }
+  // d/dh f(x + h v) at 0.
+  Quad derivative(const std::map<std::string, Tensor>& v) const {
+    Bindings moved = copy(DType::dual_quad);
+    for (const auto& [name, direction] : v) {
+      const auto x = moved.at(name).as<Dual<Quad>>();
+      for (std::size_t e = 0; e < x.size(); ++e) x[e].derivative = direction.as<Quad>()[e];
+    }
+    return value_of<Dual<Quad>>(dual_, evaluate(dual_, reference_, moved)).derivative;
+  }
+
+ private:
+  Bindings copy(DType dtype) const {
+    Bindings moved;
+    const Graph& graph = dtype == DType::quad ? quad_ : dual_;
+    for (const Node& node : graph.nodes()) {
+      if (node.kind != NodeKind::input && node.kind != NodeKind::state) continue;
+      Tensor value(node.outputs[0]);
+      convert(bindings_.find(node.name)->second.view(), value.view());
+      moved.emplace(node.name, std::move(value));
+    }
+    return moved;
+  }
+  template <class T>
+  static T value_of(const Graph& graph, const Values& values) {
+    return values.at(graph.find_output("loss")).as<T>()[0];
+  }
+
+  const Graph quad_, dual_;
+  const Backend& reference_;
+  const Bindings& bindings_;
+};
+
+Tensor random_direction(const Shape& shape, std::uint64_t seed, std::string_view name) {
+  Tensor v(Spec{DType::quad, shape});
+  const RandomStream stream{seed, stream_id(name)};
+  const auto x = v.as<Quad>();
+  for (std::size_t e = 0; e < x.size(); ++e) x[e] = Quad(random_normal(stream, 0, 0, static_cast<std::uint32_t>(e)));
+  return v;
+}
+
+class Proof {
+ public:
+  Proof(const Graph& graph, const Backend& reference, const Bindings& bindings,
+        const std::vector<std::string>& parameters, const Selector& selector, const GradientProofOptions& options)
+      : loss_(graph, reference, bindings), parameters_(parameters), selector_(selector), options_(options) {
+    const Values values = evaluate(graph, reference, bindings);
+    for (const std::string& name : parameters)
+      gradients_.emplace(name, values.at(graph.find_output("grad/" + name)).clone());
+  }
+
+  GradientProof run() {
+    together();
+    if (budget_allows()) {
+      alone();
+    }
+    return std::move(proof_);
+  }
+
+ private:
+  std::map<std::string, Tensor> direction(std::uint64_t seed, const std::vector<std::string>& names) const {
+    std::map<std::string, Tensor> v;
+    for (const std::string& name : names)
+      v.emplace(name, random_direction(gradients_.at(name).shape(), seed, name));
+    return v;
+  }
+
+  Pairing by_gradient(const std::map<std::string, Tensor>& v) const {
+    Pairing sum;
+    for (const auto& [name, direction] : v) {
+      const auto g = gradients_.at(name).as<Quad>();
+      for (std::size_t e = 0; e < g.size(); ++e) sum.add(g[e], direction.as<Quad>()[e]);
+    }
+    return sum;
+  }
+
+  struct Difference {
+    Quad value, floor;
+  };
+  Difference difference(const std::map<std::string, Tensor>& v) const {
+    const Quad h = ldexp(Quad(1), kDifferenceExponent);
+    const Quad above = loss_.at(v, h), below = loss_.at(v, -h);
+    return {(above - below) / (h + h), ldexp(Quad(1), -98) * (abs(above) + abs(below)) / h};
+  }
+
+  void file(Oracle oracle, const std::string& what, const std::string& basis, const Quad& expected, const Quad& got,
+            const Quad& bound, std::int64_t judged) {
+    Check check;
+    check.oracle = oracle;
+    check.subject = {"gradient", {}, "whole model", DType::quad, what, {}};
+    check.basis = basis;
+    check.judged = judged;
+    const Quad error = abs(Quad(expected - got));
+    check.ratio = bound == Quad(0) ? 0.0 : static_cast<double>(Quad(error / bound));
+    if (!(error <= bound)) {
+      check.status = Status::failed;
+      check.detail = fmt::format("gradient·v is {}, by {} it is {}: apart by {}, bound {}", expected.to_string(20),
+                                 name_of(oracle), got.to_string(20), error.to_string(3), bound.to_string(3));
+      failed_ = true;
+    }
+    if (selector_.matches(check.id())) proof_.report.add(std::move(check));
+  }
+
+  // Along directions through all parameters.
+  void together() {
+    for (int d = 0; d < options_.directions; ++d) {
+      const auto v = direction(options_.seed + static_cast<std::uint64_t>(d), parameters_);
+      const Pairing g = by_gradient(v);
+      const Difference f = difference(v);
+      file(Oracle::difference, fmt::format("all parameters, direction {}", d + 1),
+           "central differences in quad, held to 2⁻⁵³ Σ|terms|", g.value, f.value,
+           Quad(kOracleRoundoff) * g.magnitude + f.floor, 1);
+      if (d > 0) continue;
+      file(Oracle::dual, "all parameters, direction 1", "dual numbers in quad, held to 2⁻⁵³ Σ|terms|", g.value,
+           loss_.derivative(v), Quad(kOracleRoundoff) * g.magnitude, 1);
+      taylor(v, g.value);
+    }
+  }
+
+  // R₁(h) = |f(x + hv) − f(x) − h g·v| over halvings of h, first where no kink lies in between.
+  void taylor(const std::map<std::string, Tensor>& v, const Quad& slope) {
+    Check check;
+    check.oracle = Oracle::taylor;
+    check.subject = {"gradient", {}, "whole model", DType::quad, "all parameters, direction 1", {}};
+    if (!selector_.matches(check.id())) return;
+    const Quad base = loss_.at(v, Quad(0));
+    double order = 0;
+    bool rounding = false;
+    for (int first = kTaylorFirstExponent - 8; first >= kTaylorFirstExponent - 24; first -= 8) {
+      Quad start(0), end(0);
+      for (int k = 0; k <= kTaylorHalvings; ++k) {
+        const Quad h = ldexp(Quad(1), first - k);
+        const Quad remainder = abs(Quad(loss_.at(v, h) - base - h * slope));
+        if (k == 0) start = remainder;
+        end = remainder;
+      }
+      rounding = start <= ldexp(Quad(1), -98) * abs(base);
+      if (rounding) break;
+      order = static_cast<double>(log(Quad(start / end))) / (kTaylorHalvings * std::log(2.0));
+      if (order >= kTaylorOrder) break;
+    }
+    check.judged = kTaylorHalvings + 1;
+    check.basis = rounding ? "Taylor remainder within the rounding of quad"
+                           : fmt::format("Taylor remainder of order {:.3f}, at least {} required", order, kTaylorOrder);
+    if (!rounding && order < kTaylorOrder) {
+      check.status = Status::failed;
+      check.detail = fmt::format("the remainder of the first-order expansion falls with order {:.3f} only", order);
+      failed_ = true;
+    }
+    proof_.report.add(std::move(check));
+  }
+
+  bool budget_allows() const {
+    std::int64_t evaluations = 0;
+    for (const std::string& name : parameters_) evaluations += 2 * tries(name);
+    return failed_ || evaluations * loss_.cost() <= options_.cost_limit;
+  }
+  bool by_coordinate(const std::string& name) const {
+    return gradients_.at(name).count() <= options_.coordinates && !failed_;
+  }
+  std::int64_t tries(const std::string& name) const {
+    return by_coordinate(name) ? gradients_.at(name).count() : (failed_ ? 1 : options_.directions);
+  }
+
+  // Parameter by parameter.
+  void alone() {
+    for (const std::string& name : parameters_) {
+      const bool coordinates = by_coordinate(name);
+      const std::int64_t count = tries(name);
+      DifferenceError row{name, 0.0, count};
+      Quad worst_error(-1), worst_g(0), worst_f(0), worst_bound(0);
+      std::int64_t worst = 0;
+      Quad scale(0);
+      for (const Quad& g : gradients_.at(name).as<Quad>()) scale = maximum(scale, abs(g));
+      for (std::int64_t t = 0; t < count; ++t) {
+        std::map<std::string, Tensor> v;
+        if (coordinates) {
+          Tensor unit(gradients_.at(name).spec());
+          unit.as<Quad>()[static_cast<std::size_t>(t)] = Quad(1);
+          v.emplace(name, std::move(unit));
+        } else {
+          v = direction(options_.seed + 1000 + static_cast<std::uint64_t>(t), {name});
+        }
+        const Pairing g = by_gradient(v);
+        const Difference f = difference(v);
+        const Quad magnitude = maximum(g.magnitude, coordinates ? scale : Quad(0));
+        const Quad error = abs(Quad(g.value - f.value)), bound = Quad(kOracleRoundoff) * magnitude + f.floor;
+        if (magnitude > Quad(0)) row.relative = std::max(row.relative, static_cast<double>(Quad(error / magnitude)));
+        // The worst is the one farthest beyond its bound.
+        if (error - bound > worst_error) {
+          worst_error = error - bound;
+          worst_g = g.value;
+          worst_f = f.value;
+          worst_bound = bound;
+          worst = t;
+        }
+      }
+      file(Oracle::difference,
+           coordinates ? fmt::format("'{}', {} coordinates, worst {}", name, count, worst)
+                       : fmt::format("'{}', {} directions", name, count),
+           "central differences in quad, held to 2⁻⁵³ Σ|terms|", worst_g, worst_f, worst_bound, count);
+      proof_.differences.push_back(row);
+    }
+  }
+
+  Loss loss_;
+  const std::vector<std::string>& parameters_;
+  const Selector& selector_;
+  const GradientProofOptions& options_;
+  std::map<std::string, Tensor> gradients_;
+  GradientProof proof_;
+  bool failed_ = false;
+};
+
+}  // namespace
+
+std::int64_t cost_of(const Graph& graph) {
+  std::int64_t cost = 0;
+  for (const Node& node : graph.nodes()) {
+    if (node.kind != NodeKind::op || node.op->view) continue;
+    std::int64_t outputs = 0, inner = 1;
+    for (const Spec& spec : node.outputs) outputs += spec.count();
+    if (node.op->name == "linear" || node.op->name == "matmul") inner = graph.spec(node.inputs[0]).shape[-1];
+    if (node.op->name == "conv2d") {
+      const Shape& weight = graph.spec(node.inputs[1]).shape;
+      inner = weight.count(1, weight.rank());
+    }
+    cost += outputs * inner;
+  }
+  return cost;
+}
+
+GradientProof prove_gradients(const Graph& graph, const Backend& reference, const Bindings& bindings,
+                              const std::vector<std::string>& parameters, const Selector& selector,
+                              const GradientProofOptions& options) {
+  return Proof(graph, reference, bindings, parameters, selector, options).run();
+}
+
+}  // namespace assay::verify

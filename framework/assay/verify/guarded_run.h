@@ -1,0 +1,43 @@
+// Runs of a kernel on buffers between guard bands, with everything watched that a kernel may not do: the
+// contract of kernels (program/kernel.h) as a check.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "assay/core/tensor.h"
+#include "assay/program/backend.h"
+
+namespace assay::verify {
+
+/// Executes a kernel; a caller may put something around it (a count of allocations).
+using Execute = std::function<void(const Kernel&, const Io&)>;
+
+/// A kernel that a backend has offered for a site, bound.
+struct BoundKernel {
+  const Backend* backend = nullptr;
+  Site site;
+  Plan plan;
+  KernelPtr kernel;
+};
+/// Asks the backend and binds. Returns the refusal's reason in `refusal` and an empty kernel where it refuses.
+BoundKernel bind_kernel(const Backend& backend, Site site, std::string& refusal);
+
+/// One run on copies of canonical inputs in the layouts that the plan wants; returns canonical outputs.
+std::vector<Tensor> run(const BoundKernel& kernel, const std::vector<Tensor>& inputs);
+
+struct WatchedRun {
+  std::vector<Tensor> outputs;
+  /// Violations: writes outside of a buffer, changed inputs, results that depend on what lay in outputs or
+  /// scratch, on an earlier run with other inputs, or on a declared in-place pair.
+  std::vector<std::string> findings;
+};
+/// Runs A with one poison, then B (other inputs of the same specs), then A with another poison, then A once
+/// for every in-place pair. All runs of A must agree to the last bit.
+WatchedRun run_watched(const BoundKernel& kernel, const std::vector<Tensor>& a, const std::vector<Tensor>& b,
+                       const Execute& execute = {});
+
+bool same_bits(const std::vector<Tensor>& a, const std::vector<Tensor>& b);
+
+}  // namespace assay::verify

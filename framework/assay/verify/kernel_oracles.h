@@ -1,0 +1,68 @@
+// The oracles that judge one kernel of a backend on one geometry. Each is a function from the kernel to an
+// outcome, in a file of its own (exact.cc, poison.cc, lockstep.cc, bias.cc, repeat.cc, metamorphic.cc).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "assay/registry/registry.h"
+#include "assay/verify/bounds.h"
+#include "assay/verify/check.h"
+#include "assay/verify/guarded_run.h"
+#include "assay/verify/op_site.h"
+
+namespace assay::verify {
+
+/// What an oracle says of a kernel; a Check without its subject.
+struct Outcome {
+  Status status = Status::passed;
+  std::string basis{};
+  std::string detail{};
+  double ratio = 0.0;
+  std::int64_t judged = 0;
+
+  static Outcome skipped(std::string why) { return {Status::skipped, {}, std::move(why), 0, 0}; }
+  static Outcome failed(std::string basis, std::string detail) {
+    return {Status::failed, std::move(basis), std::move(detail), 0, 0};
+  }
+};
+
+/// A kernel under judgement. Everything pointed at outlives it.
+struct KernelCase {
+  const Registry* registry = nullptr;
+  const Backend* reference = nullptr;
+  const OpDef* op = nullptr;
+  const Case* geometry = nullptr;
+  DType dtype = DType::f32;
+  BoundKernel kernel;  ///< the backend's, on canonical inputs unless a caller has arranged others
+};
+
+/// E: on integers, equal to the reference on the lattice, every element; drawn again until a wrong polynomial
+/// would have been seen. Skips ops that are no polynomials and plans that rewrite the algebra.
+Outcome check_exact(const KernelCase& subject, std::uint64_t seed);
+
+/// P: run_watched() without findings.
+Outcome check_poison(const KernelCase& subject, std::uint64_t seed, const Execute& execute = {});
+
+/// L: within the running error bound of the reference on the same inputs.
+Outcome check_lockstep(const KernelCase& subject, const Draw& draw);
+
+/// S: kBiasDraws independent draws, each reduced to its relative error along the signal.
+Outcome check_bias(const KernelCase& subject, std::uint64_t seed);
+
+/// R: kReruns runs, the same bits.
+Outcome check_repeat(const KernelCase& subject, std::uint64_t seed);
+
+/// R: the same bits from the backend at every other number of threads. `others` are kernels of the same case
+/// bound at those.
+Outcome check_threads(const KernelCase& subject, const std::vector<BoundKernel>& others, std::uint64_t seed);
+
+/// M: where the reference shows f(2ᵏ x) = 2ᵈᵏ f(x) for an input, the kernel does so to the last bit.
+Outcome check_scaling(const KernelCase& subject, std::uint64_t seed);
+
+/// Every input is drawn anew once: one that changes no output makes every verdict on this case worthless.
+/// Empty, or the names of inputs that the op's reference ignores.
+std::vector<std::string> ignored_inputs(const KernelCase& subject, std::uint64_t seed);
+
+}  // namespace assay::verify

@@ -1,0 +1,17 @@
+#include "assay/verify/kernel_oracles.h"
+
+namespace assay::verify {
+
+Outcome check_lockstep(const KernelCase& subject, const Draw& draw) {
+  const Accuracy& accuracy = subject.kernel.plan.accuracy;
+  if (!accuracy.algebra.empty())
+    return Outcome::skipped("the plan rewrites the algebra (" + accuracy.algebra + "), which has no bound yet");
+  const std::vector<Tensor> inputs = make_inputs(*subject.geometry, subject.dtype, draw);
+  const Bounded bounded = run_on_bounds(*subject.reference, subject.kernel.site, inputs, accuracy);
+  if (!bounded.refusal.empty()) return Outcome::skipped(bounded.refusal);
+  const Comparison result = compare(run(subject.kernel, inputs), bounded, subject.op->outputs);
+  return {result.failed > 0 ? Status::failed : Status::passed, basis_of(bounded, accuracy), result.detail,
+          result.ratio, result.judged};
+}
+
+}  // namespace assay::verify

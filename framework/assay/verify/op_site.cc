@@ -1,0 +1,140 @@
+#include "assay/verify/op_site.h"
+
+#include <cmath>
+
+#include "assay/core/random.h"
+#include "assay/program/place.h"
+
+namespace assay::verify {
+namespace {
+
+double real_number(const CaseInput& input, const Draw& draw, RandomStream stream, std::uint32_t element) {
+  const bool negative = input.domain != Domain::positive && random_bits(stream, 1, 0, element)[0] % 2 == 1;
+  const bool may_be_zero = input.domain == Domain::real;
+  const double uniform = random_uniform(stream, 0, 0, draw.fill == Fill::constant ? 0 : element);
+  double magnitude = 0.0;
+  switch (draw.fill) {
+    case Fill::integers: {
+      const auto radius = static_cast<std::uint32_t>(draw.radius);
+      const std::uint32_t drawn = may_be_zero ? random_below(stream, 0, 0, element, radius + 1)
+                                              : 1 + random_below(stream, 0, 0, element, radius);
+      magnitude = static_cast<double>(draw.multiple) * drawn;
+      break;
+    }
+    case Fill::full_mantissa:
+    case Fill::constant:
+      magnitude = may_be_zero ? 2.0 * uniform : 0.5 + 1.5 * uniform;
+      break;
+    case Fill::wide:
+      magnitude = std::ldexp(1.0 + uniform, static_cast<int>(random_below(stream, 2, 0, element, 19)) - 12);
+      break;
+  }
+  if (draw.fill == Fill::constant) return std::ldexp(magnitude, draw.exponent);
+  return std::ldexp(negative ? -magnitude : magnitude, draw.exponent);
+}
+
+double number(const CaseInput& input, const Draw& draw, RandomStream stream, std::uint32_t element) {
+  const auto below = [&](std::int64_t limit) {
+    return static_cast<double>(random_below(stream, 0, 0, element, static_cast<std::uint32_t>(limit)));
+  };
+  switch (input.domain) {
+    case Domain::index:
+      return below(input.limit);
+    case Domain::step:
+      return 1 + below(input.limit);
+    case Domain::mask:
+      return below(2);
+    case Domain::key:
+      return static_cast<std::int32_t>(random_bits(stream, 0, 0, element)[0]);
+    case Domain::real:
+    case Domain::positive:
+    case Domain::nonzero:
+      break;
+  }
+  return real_number(input, draw, stream, element);
+}
+
+}  // namespace
+
+Site OpSite::site() const {
+  const std::int32_t nodes[] = {outputs.front().id().node};
+  return make_site(graph, nodes).site;
+}
+
+DType dtype_of(const CaseInput& input, DType dtype) {
+  switch (input.domain) {
+    case Domain::index:
+    case Domain::step:
+    case Domain::key:
+      return DType::i32;
+    case Domain::mask:
+      return DType::u8;
+    case Domain::real:
+    case Domain::positive:
+    case Domain::nonzero:
+      break;
+  }
+  return dtype;
+}
+
+OpSite make_op_site(const OpTable& ops, const OpDef& op, const Case& c, DType dtype) {
+  OpSite result{Graph(ops), {}, {}, complete(op.fields, c.fields, "op '" + op.name + "'")};
+  for (std::size_t i = 0; i < c.inputs.size(); ++i) {
+    result.inputs.push_back(
+        result.graph.input(std::to_string(i), {dtype_of(c.inputs[i], dtype), c.inputs[i].shape}));
+  }
+  result.outputs = result.graph.apply_all(op.name, result.inputs, c.fields);
+  return result;
+}
+
+Tensor make_input(const Case& c, std::size_t i, DType dtype, const Draw& draw) {
+  const RandomStream stream{draw.seed, static_cast<std::uint32_t>(i)};
+  std::vector<double> values(static_cast<std::size_t>(c.inputs[i].shape.count()));
+  for (std::size_t e = 0; e < values.size(); ++e) {
+    values[e] = number(c.inputs[i], draw, stream, static_cast<std::uint32_t>(e));
+  }
+  return Tensor::of(dtype_of(c.inputs[i], dtype), c.inputs[i].shape, values);
+}
+
+std::vector<Tensor> make_inputs(const Case& c, DType dtype, const Draw& draw) {
+  std::vector<Tensor> inputs;
+  for (std::size_t i = 0; i < c.inputs.size(); ++i) inputs.push_back(make_input(c, i, dtype, draw));
+  return inputs;
+}
+
+std::vector<Tensor> convert_all(const std::vector<Tensor>& tensors, DType dtype) {
+  std::vector<Tensor> converted;
+  for (const Tensor& tensor : tensors) {
+    converted.emplace_back(Spec{is_real(tensor.dtype()) ? dtype : tensor.dtype(), tensor.shape()});
+    convert(tensor.view(), converted.back().view());
+  }
+  return converted;
+}
+
+Site with_dtype(const Site& site, DType dtype) {
+  Site changed = site;
+  const auto change = [dtype](Spec& spec) {
+    if (is_real(spec.dtype)) spec.dtype = dtype;
+  };
+  for (Port& port : changed.inputs) {
+    change(port.spec);
+    port.layout = {};
+  }
+  for (Port& port : changed.outputs) {
+    change(port.spec);
+    port.layout = {};
+  }
+  for (SiteOp& op : changed.ops) {
+    for (Spec& spec : op.inputs) change(spec);
+    for (Spec& spec : op.outputs) change(spec);
+  }
+  return changed;
+}
+
+std::string shapes_of(const Site& site) {
+  std::string text;
+  for (const Port& port : site.inputs) text += (text.empty() ? "" : " ") + port.spec.to_string();
+  return text;
+}
+
+}  // namespace assay::verify

@@ -1,0 +1,61 @@
+// One op of one case as a site of its own, and the data that it is tried on.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "assay/core/tensor.h"
+#include "assay/graph/graph.h"
+#include "assay/program/backend.h"
+
+namespace assay::verify {
+
+/// An op applied to the inputs "0", "1", ... of a case, in a graph of its own.
+struct OpSite {
+  Graph graph;
+  std::vector<Value> inputs;
+  std::vector<Value> outputs;
+  Fields fields;  ///< complete
+
+  /// As a backend is asked.
+  Site site() const;
+};
+
+/// Real inputs have `dtype`. Throws Error where the op's shape rule refuses the case.
+OpSite make_op_site(const OpTable& ops, const OpDef& op, const Case& c, DType dtype);
+
+/// The dtype of a case's input when real ones have `dtype`.
+DType dtype_of(const CaseInput& input, DType dtype);
+
+enum class Fill : std::uint8_t {
+  full_mantissa,  ///< of order one, every bit used
+  integers,       ///< whole numbers in [−radius, radius]
+  constant,       ///< one number of order one in every element of a tensor
+  wide,           ///< magnitudes from 2⁻¹² to 2⁷: what overflows without a shift, or vanishes beside another
+};
+
+/// How the inputs of a case are drawn. Integer inputs (indices, keys, masks) are drawn in every fill.
+struct Draw {
+  Fill fill = Fill::full_mantissa;
+  std::uint64_t seed = 1;
+  std::int64_t radius = 3;  ///< of integers
+  std::int64_t multiple = 1;  ///< integers are multiples of this
+  int exponent = 0;         ///< real numbers are scaled by 2^exponent
+};
+
+/// The same numbers in every dtype, rounded once to `dtype`.
+std::vector<Tensor> make_inputs(const Case& c, DType dtype, const Draw& draw);
+/// Input i alone.
+Tensor make_input(const Case& c, std::size_t i, DType dtype, const Draw& draw);
+
+/// Copies with real tensors converted to `dtype`.
+std::vector<Tensor> convert_all(const std::vector<Tensor>& tensors, DType dtype);
+
+/// The site with real ports of `dtype`: what a reference kernel of that dtype is asked for.
+Site with_dtype(const Site& site, DType dtype);
+
+/// "f32[2, 3] f32[4, 3]".
+std::string shapes_of(const Site& site);
+
+}  // namespace assay::verify

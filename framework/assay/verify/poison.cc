@@ -1,0 +1,46 @@
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "assay/verify/kernel_oracles.h"
+
+namespace assay::verify {
+
+Outcome check_poison(const KernelCase& subject, std::uint64_t seed, const Execute& execute) {
+  Draw a{.seed = seed}, b{.seed = seed + 1};
+  const WatchedRun watched = run_watched(subject.kernel, make_inputs(*subject.geometry, subject.dtype, a),
+                                         make_inputs(*subject.geometry, subject.dtype, b), execute);
+  const std::string basis = "exact: the same bits over two poisons, between guard bands, after another run";
+  std::int64_t judged = 0;
+  for (const Tensor& output : watched.outputs) judged += output.count();
+  if (watched.findings.empty()) return {Status::passed, basis, {}, 0, judged};
+  return Outcome::failed(basis, fmt::format("{}", fmt::join(watched.findings, "; ")));
+}
+
+std::vector<std::string> ignored_inputs(const KernelCase& subject, std::uint64_t seed) {
+  std::vector<std::string> ignored;
+  std::string refusal;
+  const BoundKernel reference =
+      bind_kernel(*subject.reference, with_dtype(subject.kernel.site, subject.dtype), refusal);
+  if (!reference.kernel) return ignored;
+  std::vector<Tensor> inputs = make_inputs(*subject.geometry, subject.dtype, {.seed = seed});
+  const std::vector<Tensor> outputs = run(reference, inputs);
+  std::int64_t produced = 0;
+  for (const Tensor& output : outputs) produced += output.count();
+  if (produced == 0) return ignored;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].count() == 0) continue;
+    bool changed = false;
+    // An index or a mask of few values may be drawn the same again.
+    for (std::uint64_t again = 1; again <= 16 && !changed; ++again) {
+      Tensor other = make_input(*subject.geometry, i, subject.dtype, {.seed = seed + 1000 * again});
+      std::swap(inputs[i], other);
+      changed = !same_bits(outputs, run(reference, inputs));
+      std::swap(inputs[i], other);
+    }
+    if (!changed) ignored.push_back(i < subject.op->inputs.size() ? subject.op->inputs[i] : std::to_string(i));
+  }
+  return ignored;
+}
+
+}  // namespace assay::verify

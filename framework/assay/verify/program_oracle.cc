@@ -1,0 +1,203 @@
+#include "assay/verify/program_oracle.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <set>
+
+#include "assay/program/place.h"
+#include "assay/verify/bounds.h"
+#include "assay/verify/op_site.h"
+
+namespace assay::verify {
+namespace {
+
+bool same(const Tensor& a, const Tensor& b) {
+  return a.spec() == b.spec() && std::memcmp(a.data(), b.data(), a.spec().bytes()) == 0;
+}
+
+class Observer {
+ public:
+  Observer(Program& program, const StateStore& states, const Backend& reference, const ProgramSubject& subject,
+           const Selector& selector)
+      : program_(program),
+        graph_(program.graph()),
+        states_(states),
+        reference_(reference),
+        subject_(subject),
+        selector_(selector) {
+    for (std::int32_t n = 0; n < static_cast<std::int32_t>(graph_.nodes().size()); ++n) {
+      const Node& node = graph_.node({n, 0});
+      const ValueId id{n, 0};
+      if (node.kind == NodeKind::input) {
+        const TensorView given = program.input(node.name);
+        Tensor copy(given.spec);
+        std::memcpy(copy.data(), given.data, given.spec.bytes());
+        run_.values.emplace(id, std::move(copy));
+      } else if (node.kind == NodeKind::state) {
+        run_.values.emplace(id, states.read(node.name));
+      } else if (node.kind == NodeKind::constant) {
+        const std::vector<double> fill(static_cast<std::size_t>(node.outputs[0].count()), node.constant);
+        run_.values.emplace(id, Tensor::of(node.outputs[0].dtype, node.outputs[0].shape, fill));
+      }
+    }
+  }
+
+  void before(const Program::Observation& step) {
+    inputs_.clear();
+    for (std::size_t i = 0; i < step.reads.size(); ++i) {
+      inputs_.push_back(step.read(i));
+      const ValueId id = source(step.reads[i].id);
+      const auto known = run_.values.find(id);
+      ++operands_;
+      if (known == run_.values.end()) {
+        disorder(step, fmt::format("reads operand {} before anything has made it", i));
+      } else if (std::memcmp(known->second.data(), inputs_.back().data(), inputs_.back().spec().bytes()) != 0) {
+        disorder(step, fmt::format("operand {} {} is not what '{}' left", i, inputs_.back().spec().to_string(),
+                                   graph_.node(id).label()));
+      }
+    }
+  }
+
+  void after(const Program::Observation& step) {
+    std::vector<Tensor> outputs;
+    for (std::size_t o = 0; o < step.makes.size(); ++o) outputs.push_back(step.made(o));
+    const bool moves = step.placement.nodes.empty();
+    if (moves) {
+      ++operands_;
+      if (!same(inputs_[0].clone(), outputs[0])) disorder(step, "changes the value that it moves");
+    } else {
+      judge(step, outputs);
+      for (std::size_t o = 0; o < outputs.size(); ++o) {
+        if (!run_.values.emplace(step.makes[o].id, std::move(outputs[o])).second)
+          disorder(step, "makes a value that stands already");
+      }
+    }
+    ++step_;
+  }
+
+  ProgramRun finish() {
+    for (const auto& [name, id] : graph_.outputs()) {
+      const TensorView view = program_.output(name);
+      ++operands_;
+      const auto made = run_.values.find(source(id));
+      if (made == run_.values.end() ||
+          std::memcmp(made->second.data(), view.data, view.spec.bytes()) != 0)
+        note(fmt::format("output '{}' is not what was computed for it", name));
+    }
+    for (const auto& [state, successor] : graph_.updates()) {
+      const std::string& name = graph_.node(state).name;
+      ++operands_;
+      const auto made = run_.values.find(source(successor));
+      if (made == run_.values.end() ||
+          std::memcmp(made->second.data(), states_.read(name).data(), made->second.spec().bytes()) != 0)
+        note(fmt::format("state '{}' does not hold its successor", name));
+    }
+    Check flow;
+    flow.oracle = Oracle::program;
+    flow.subject = {"data flow", subject_.backend, {}, subject_.dtype, "whole program", {}};
+    flow.basis = "exact: every operand as its producer left it";
+    flow.judged = operands_;
+    if (!disorder_.empty()) {
+      flow.status = Status::failed;
+      flow.detail = disorder_;
+      flow.reproduce = subject_.reproduce;
+    }
+    if (selector_.matches(flow.id())) run_.report.add(std::move(flow));
+    return std::move(run_);
+  }
+
+ private:
+  // The value behind views, which no kernel makes.
+  ValueId source(ValueId id) const {
+    while (graph_.node(id).kind == NodeKind::op && graph_.node(id).op->view) id = graph_.node(id).inputs[0];
+    return id;
+  }
+
+  void note(const std::string& what) { disorder_ += (disorder_.empty() ? "" : "\n  ") + what; }
+  void disorder(const Program::Observation& step, const std::string& what) {
+    note(fmt::format("step {}, op '{}' of '{}': {}", step_, step.placement.op, step.placement.scope, what));
+  }
+
+  void judge(const Program::Observation& step, const std::vector<Tensor>& outputs) {
+    const Placement& row = step.placement;
+    Check check;
+    check.oracle = Oracle::lockstep;
+    const BoundSite bound = make_site(graph_, row.nodes);
+    check.subject = {row.op, row.backend, row.implementation, subject_.dtype,
+                     fmt::format("{}{} step {}", row.scope.empty() ? "program" : row.scope,
+                                 row.backward ? " backward" : "", step_),
+                     shapes_of(bound.site)};
+    const std::string id = check.id();
+    if (!selector_.matches(id)) return;
+    if (!row.accuracy.algebra.empty()) {
+      check.status = Status::skipped;
+      check.detail = "the plan rewrites the algebra (" + row.accuracy.algebra + ")";
+      run_.report.add(std::move(check));
+      return;
+    }
+    const Bounded bounded = run_on_bounds(reference_, bound.site, inputs_, row.accuracy);
+    if (!bounded.refusal.empty()) {
+      check.status = Status::skipped;
+      check.detail = bounded.refusal;
+    } else {
+      const Comparison result = compare(outputs, bounded, graph_.node({row.nodes.back(), 0}).op->outputs);
+      check.basis = basis_of(bounded, row.accuracy);
+      check.ratio = result.ratio;
+      check.judged = result.judged;
+      check.detail = result.detail;
+      if (result.failed > 0) {
+        check.status = Status::failed;
+        check.reproduce = fmt::format("{} -k '={}'", subject_.reproduce, id);
+      }
+    }
+    run_.report.add(std::move(check));
+  }
+
+  Program& program_;
+  const Graph& graph_;
+  const StateStore& states_;
+  const Backend& reference_;
+  const ProgramSubject& subject_;
+  const Selector& selector_;
+  ProgramRun run_;
+  std::vector<Tensor> inputs_;
+  int step_ = 0;
+  std::int64_t operands_ = 0;
+  std::string disorder_;
+};
+
+}  // namespace
+
+ProgramRun verify_program(Program& program, const StateStore& states, const Backend& reference,
+                          const ProgramSubject& subject, const Selector& selector) {
+  Observer observer(program, states, reference, subject, selector);
+  program.run_observed([&](const Program::Observation& step) { observer.after(step); },
+                       [&](const Program::Observation& step) { observer.before(step); });
+  return observer.finish();
+}
+
+Check compare_with_graph(const Graph& original, const std::map<ValueId, Tensor>& values, Program& program,
+                         const StateStore& states, const ProgramSubject& subject) {
+  Check check;
+  check.oracle = Oracle::program;
+  check.subject = {"compilation", subject.backend, {}, subject.dtype, "whole program", {}};
+  check.basis = "exact: the bits of the graph run node by node, one buffer per value";
+  const auto differ = [&](const std::string& what, const Tensor& want, const void* got) {
+    check.judged += want.count();
+    if (std::memcmp(want.data(), got, want.spec().bytes()) == 0) return;
+    check.status = Status::failed;
+    check.detail += (check.detail.empty() ? "" : "\n  ") + what + " differs";
+  };
+  for (const auto& [name, id] : original.outputs())
+    differ(fmt::format("output '{}'", name), values.at(id), program.output(name).data);
+  for (const auto& [state, successor] : original.updates()) {
+    const std::string& name = original.node(state).name;
+    const Tensor now = states.read(name);
+    differ(fmt::format("state '{}'", name), values.at(successor), now.data());
+  }
+  if (check.status == Status::failed) check.reproduce = subject.reproduce;
+  return check;
+}
+
+}  // namespace assay::verify

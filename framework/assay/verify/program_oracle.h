@@ -1,0 +1,39 @@
+// The oracles that judge a compiled program in one run of it: each step against a higher-precision run of its
+// own ops on its own inputs (L, lockstep: the bound does not grow with depth, and the first op that fails is
+// the one at fault), and every operand against what its producer left (G: buffer reuse, in-place updates,
+// reorders and copies).
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "assay/program/program.h"
+#include "assay/verify/check.h"
+#include "assay/verify/selector.h"
+
+namespace assay::verify {
+
+/// What a run of a program is judged as.
+struct ProgramSubject {
+  std::string backend;
+  DType dtype = DType::f32;
+  std::string reproduce;  ///< a command to which " -k '=ID'" is added
+};
+
+struct ProgramRun {
+  Report report;
+  std::map<ValueId, Tensor> values;  ///< of the placed graph, canonical, as each step left them
+};
+
+/// Runs the program once on the inputs that have been set. Steps that the selector leaves out run unjudged.
+/// The program's updates are carried out: states change.
+ProgramRun verify_program(Program& program, const StateStore& states, const Backend& reference,
+                          const ProgramSubject& subject, const Selector& selector);
+
+/// G: a program on the reference backend gives, bit for bit, what its graph gives node by node with a buffer
+/// for every value and nothing merged or reordered: outputs and updated states. `values` are of `original`.
+Check compare_with_graph(const Graph& original, const std::map<ValueId, Tensor>& values, Program& program,
+                         const StateStore& states, const ProgramSubject& subject);
+
+}  // namespace assay::verify

@@ -1,0 +1,203 @@
+#include "assay/verify/rule_oracles.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "assay/core/error.h"
+#include "assay/graph/differentiate.h"
+#include "assay/graph/simplify.h"
+#include "assay/verify/evaluate.h"
+#include "assay/verify/statistics.h"
+
+namespace assay::verify {
+namespace {
+
+Bindings bindings_of(const std::vector<Tensor>& operands) {
+  Bindings bindings;
+  for (std::size_t i = 0; i < operands.size(); ++i) bindings.emplace(std::to_string(i), operands[i].clone());
+  return bindings;
+}
+
+std::span<const Quad> quads(const Values& values, Value value) {
+  return std::as_const(values.at(value.id())).as<Quad>();
+}
+
+std::string text(const Quad& x) { return x.to_string(20); }
+
+}  // namespace
+
+void Pairing::add(const Quad& a, const Quad& b) {
+  value += a * b;
+  magnitude += abs(Quad(a * b));
+}
+
+RuleCase::RuleCase(const Registry& registry, const Backend& reference, const OpDef& op, const Case& c,
+                   std::uint64_t seed, bool whole)
+    : registry_(registry),
+      reference_(reference),
+      op_(op),
+      case_(c),
+      seed_(seed),
+      whole_(whole),
+      operands_(make_inputs(c, DType::quad, {.fill = whole ? Fill::integers : Fill::full_mantissa, .seed = seed})) {
+  const OpSite site = make_op_site(registry.ops, op, c, DType::quad);
+  for (std::size_t i = 0; i < operands_.size(); ++i) {
+    const auto listed = [i](const std::vector<int>& inputs) {
+      return std::ranges::find(inputs, static_cast<int>(i)) != inputs.end();
+    };
+    const bool blocked = listed(op.undifferentiated) || listed(op.refused);
+    if (is_real(operands_[i].dtype()) && !blocked) directions_.emplace(i, random(operands_[i].shape(), 100 + i));
+  }
+  for (std::size_t o = 0; o < site.outputs.size(); ++o) {
+    if (is_real(site.outputs[o].dtype())) cotangents_.emplace(o, random(site.outputs[o].shape(), 200 + o));
+  }
+}
+
+Tensor RuleCase::random(const Shape& shape, std::uint64_t stream) const {
+  const Draw draw{.fill = whole_ ? Fill::integers : Fill::full_mantissa, .seed = seed_ + (stream << 32)};
+  return make_input({"", {{shape}}}, 0, DType::quad, draw);
+}
+
+std::string RuleCase::shapes() const {
+  std::string all;
+  for (const Tensor& x : operands_) all += (all.empty() ? "" : " ") + x.spec().to_string();
+  return all;
+}
+
+Pairing RuleCase::by_rule() const {
+  OpSite site = make_op_site(registry_.ops, op_, case_, DType::quad);
+  Bindings bindings = bindings_of(operands_);
+  std::vector<Value> outputs, seeds, wanted;
+  for (const auto& [o, u] : cotangents_) {
+    const std::string name = fmt::format("cotangent {}", o);
+    outputs.push_back(site.outputs[o]);
+    seeds.push_back(site.graph.input(name, u.spec()));
+    bindings.emplace(name, u.clone());
+  }
+  for (const auto& [i, v] : directions_) wanted.push_back(site.inputs[i]);
+  const Cotangents cotangents = differentiate(outputs, seeds, wanted);
+  verify_graph(site.graph);
+  const Values values = evaluate(site.graph, reference_, bindings);
+  Pairing sum;
+  for (const auto& [i, v] : directions_) {
+    const Value cotangent = cotangents.find(site.inputs[i]);
+    if (!cotangent) continue;  // the rule says that nothing depends on it
+    const auto gradient = quads(values, cotangent);
+    for (std::size_t e = 0; e < gradient.size(); ++e) sum.add(v.as<Quad>()[e], gradient[e]);
+  }
+  return sum;
+}
+
+Pairing RuleCase::by_duals() const {
+  std::vector<Tensor> duals = convert_all(operands_, DType::dual_quad);
+  for (const auto& [i, v] : directions_) {
+    const auto x = duals[i].as<Dual<Quad>>();
+    for (std::size_t e = 0; e < x.size(); ++e) x[e].derivative = v.as<Quad>()[e];
+  }
+  const OpSite site = make_op_site(registry_.ops, op_, case_, DType::dual_quad);
+  const Values values = evaluate(site.graph, reference_, bindings_of(duals));
+  Pairing sum;
+  for (const auto& [o, u] : cotangents_) {
+    const auto y = values.at(site.outputs[o].id()).as<Dual<Quad>>();
+    for (std::size_t e = 0; e < y.size(); ++e) sum.add(u.as<Quad>()[e], y[e].derivative);
+  }
+  return sum;
+}
+
+Pairing RuleCase::moved(const Quad& h) const {
+  std::vector<Tensor> operands = convert_all(operands_, DType::quad);
+  for (const auto& [i, v] : directions_) {
+    const auto x = operands[i].as<Quad>();
+    for (std::size_t e = 0; e < x.size(); ++e) x[e] += h * v.as<Quad>()[e];
+  }
+  const OpSite site = make_op_site(registry_.ops, op_, case_, DType::quad);
+  const Values values = evaluate(site.graph, reference_, bindings_of(operands));
+  Pairing sum;
+  for (const auto& [o, u] : cotangents_) {
+    const auto y = quads(values, site.outputs[o]);
+    for (std::size_t e = 0; e < y.size(); ++e) sum.add(u.as<Quad>()[e], y[e]);
+  }
+  return sum;
+}
+
+namespace {
+
+// The verdict on two values of ⟨Jv, u⟩ that must agree within `bound`.
+Outcome agree(const char* other_name, const Quad& rule, const Quad& other, const Quad& bound, std::string basis) {
+  const Quad error = abs(Quad(rule - other));
+  Outcome outcome;
+  outcome.basis = std::move(basis);
+  outcome.judged = 1;
+  outcome.ratio = bound == Quad(0) ? 0.0 : static_cast<double>(Quad(error / bound));
+  if (error <= bound) return outcome;
+  outcome.status = Status::failed;
+  outcome.detail = fmt::format("⟨v, Jᵀu⟩ by the derivative rule is {}, ⟨Jv, u⟩ by {} is {}: apart by {}, bound {}",
+                               text(rule), other_name, text(other), error.to_string(3), bound.to_string(3));
+  return outcome;
+}
+
+}  // namespace
+
+Outcome check_duals(const RuleCase& rule) {
+  const Pairing backward = rule.by_rule(), forward = rule.by_duals();
+  return agree("dual numbers", backward.value, forward.value,
+               Quad(kOracleRoundoff) * (backward.magnitude + forward.magnitude),
+               "adjoint identity in quad, held to 2⁻⁵³ Σ|terms|");
+}
+
+Outcome check_duals_exactly(const RuleCase& whole) {
+  return agree("dual numbers on integers", whole.by_rule().value, whole.by_duals().value, Quad(0),
+               "exact on integers");
+}
+
+Outcome check_differences(const RuleCase& rule) {
+  const Quad h = ldexp(Quad(1), kDifferenceExponent);
+  const Pairing backward = rule.by_rule(), above = rule.moved(h), below = rule.moved(-h);
+  const Quad difference = (above.value - below.value) / (h + h);
+  // What the differences themselves may be off by: the rounding of quad over the step.
+  const Quad floor = ldexp(Quad(1), -100) * (above.magnitude + below.magnitude) / h;
+  Outcome outcome = agree("central differences", backward.value, difference,
+                          Quad(kOracleRoundoff) * (backward.magnitude + abs(difference)) + floor,
+                          fmt::format("central differences in quad, h = 2^{}, held to 2⁻⁵³ Σ|terms| + rounding/h",
+                                      kDifferenceExponent));
+  return outcome;
+}
+
+Outcome check_taylor(const RuleCase& rule) {
+  const Quad slope = rule.by_rule().value;
+  const Pairing base = rule.moved(Quad(0));
+  // R₁(h) = |f(x + hv) − f(x) − h ⟨v, Jᵀu⟩|, at halving steps, with the rounding of each.
+  std::array<Quad, kTaylorHalvings + 1> remainders;
+  bool rounding_only = true, above_rounding = true;
+  for (int k = 0; k <= kTaylorHalvings; ++k) {
+    const Quad h = ldexp(Quad(1), kTaylorFirstExponent - k);
+    const Pairing there = rule.moved(h);
+    remainders[static_cast<std::size_t>(k)] = abs(Quad(there.value - base.value - h * slope));
+    const Quad rounding = ldexp(Quad(1), -100) * (there.magnitude + base.magnitude + h * abs(slope));
+    rounding_only = rounding_only && remainders[static_cast<std::size_t>(k)] <= rounding;
+    above_rounding = above_rounding && remainders[static_cast<std::size_t>(k)] > Quad(10) * rounding;
+  }
+  Outcome outcome;
+  outcome.judged = kTaylorHalvings + 1;
+  if (rounding_only) {
+    outcome.basis = "Taylor remainder within the rounding of quad: the op is affine along v";
+    return outcome;
+  }
+  const double order = static_cast<double>(log(Quad(remainders[0] / remainders[kTaylorHalvings]))) /
+                       (kTaylorHalvings * std::log(2.0));
+  outcome.basis = fmt::format("Taylor remainder of order {:.3f} over {} halvings, at least {} required", order,
+                              kTaylorHalvings, kTaylorOrder);
+  outcome.ratio = kTaylorOrder / order;
+  if (order >= kTaylorOrder && above_rounding) return outcome;
+  outcome.status = Status::failed;
+  outcome.detail = fmt::format("f(x + hv) − f(x) − h⟨v, Jᵀu⟩ falls from {} to {} over {} halvings of h: order {:.3f}",
+                               remainders[0].to_string(5), remainders[kTaylorHalvings].to_string(5), kTaylorHalvings,
+                               order);
+  return outcome;
+}
+
+}  // namespace assay::verify

@@ -1,0 +1,130 @@
+#include "assay/verify/selector.h"
+
+#include <cctype>
+#include <utility>
+#include <vector>
+
+#include "assay/core/error.h"
+
+namespace assay::verify {
+
+struct Selector::Node {
+  enum class Kind : std::uint8_t { phrase, whole, negation, conjunction, disjunction };
+  Kind kind;
+  std::string text{};
+  std::unique_ptr<const Node> left{}, right{};
+};
+
+namespace {
+
+using Node = Selector::Node;
+using NodePtr = std::unique_ptr<const Node>;
+
+struct Token {
+  std::string text;
+  bool quoted = false;
+  bool is(std::string_view word) const { return !quoted && text == word; }
+  bool is_operator() const { return is("and") || is("or") || is("not") || is("(") || is(")"); }
+};
+
+std::vector<Token> tokens_of(std::string_view text) {
+  std::vector<Token> tokens;
+  for (std::size_t i = 0; i < text.size();) {
+    if (std::isspace(static_cast<unsigned char>(text[i])) != 0) {
+      ++i;
+    } else if (text[i] == '(' || text[i] == ')') {
+      tokens.push_back({std::string(1, text[i++])});
+    } else if (text[i] == '"') {
+      const std::size_t end = text.find('"', i + 1);
+      if (end == std::string_view::npos) throw Error("-k: a quotation mark is not closed");
+      tokens.push_back({std::string(text.substr(i + 1, end - i - 1)), true});
+      i = end + 1;
+    } else {
+      const std::size_t end = text.find_first_of(" \t\n()\"", i);
+      tokens.push_back({std::string(text.substr(i, end - i))});
+      i = end == std::string_view::npos ? text.size() : end;
+    }
+  }
+  return tokens;
+}
+
+// or ← and ("or" and)*; and ← not ("and" not)*; not ← "not" not | "(" or ")" | word+
+class Parser {
+ public:
+  explicit Parser(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}
+  NodePtr parse() {
+    NodePtr root = disjunction();
+    if (at_ < tokens_.size()) throw Error("-k: '" + tokens_[at_].text + "' does not fit there");
+    return root;
+  }
+
+ private:
+  bool take(std::string_view word) {
+    if (at_ >= tokens_.size() || !tokens_[at_].is(word)) return false;
+    ++at_;
+    return true;
+  }
+  static NodePtr make(Node::Kind kind, NodePtr left, NodePtr right = nullptr) {
+    return std::make_unique<const Node>(Node{kind, {}, std::move(left), std::move(right)});
+  }
+  NodePtr disjunction() {
+    NodePtr left = conjunction();
+    while (take("or")) left = make(Node::Kind::disjunction, std::move(left), conjunction());
+    return left;
+  }
+  NodePtr conjunction() {
+    NodePtr left = negation();
+    while (take("and")) left = make(Node::Kind::conjunction, std::move(left), negation());
+    return left;
+  }
+  NodePtr negation() {
+    if (take("not")) return make(Node::Kind::negation, negation());
+    if (take("(")) {
+      NodePtr inside = disjunction();
+      if (!take(")")) throw Error("-k: a parenthesis is not closed");
+      return inside;
+    }
+    std::string phrase;
+    while (at_ < tokens_.size() && !tokens_[at_].is_operator())
+      phrase += (phrase.empty() ? "" : " ") + tokens_[at_++].text;
+    if (phrase.empty()) throw Error("-k: a word is missing").help("for example: -k 'conv2d and not f64'");
+    return std::make_unique<const Node>(Node{Node::Kind::phrase, std::move(phrase)});
+  }
+
+  std::vector<Token> tokens_;
+  std::size_t at_ = 0;
+};
+
+bool matches_node(const Node& node, std::string_view id) {
+  switch (node.kind) {
+    case Node::Kind::phrase:
+      return id.find(node.text) != std::string_view::npos;
+    case Node::Kind::whole:
+      return id == node.text;
+    case Node::Kind::negation:
+      return !matches_node(*node.left, id);
+    case Node::Kind::conjunction:
+      return matches_node(*node.left, id) && matches_node(*node.right, id);
+    case Node::Kind::disjunction:
+      return matches_node(*node.left, id) || matches_node(*node.right, id);
+  }
+  return false;
+}
+
+}  // namespace
+
+Selector::Selector(std::string_view expression) {
+  if (expression.find_first_not_of(" \t\n") == std::string_view::npos) return;
+  if (expression.starts_with('=')) {
+    root_ = std::make_unique<const Node>(Node{Node::Kind::whole, std::string(expression.substr(1))});
+    return;
+  }
+  root_ = Parser(tokens_of(expression)).parse();
+}
+Selector::~Selector() = default;
+Selector::Selector(Selector&&) noexcept = default;
+Selector& Selector::operator=(Selector&&) noexcept = default;
+
+bool Selector::matches(std::string_view id) const { return root_ == nullptr || matches_node(*root_, id); }
+
+}  // namespace assay::verify

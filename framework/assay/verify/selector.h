@@ -1,0 +1,28 @@
+// Selector: the expression behind -k. "conv2d and not f64", "\"E conv2d\" or pool", "=E conv2d eigen f32 unit":
+// phrases are sought inside a check's id; one that starts with '=' is the whole id.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace assay::verify {
+
+class Selector {
+ public:
+  /// An empty expression selects everything. Throws Error where parentheses or operators do not fit.
+  explicit Selector(std::string_view expression = "");
+  ~Selector();
+  Selector(Selector&&) noexcept;
+  Selector& operator=(Selector&&) noexcept;
+
+  bool matches(std::string_view id) const;
+  bool everything() const { return root_ == nullptr; }
+
+  struct Node;
+
+ private:
+  std::unique_ptr<const Node> root_;
+};
+
+}  // namespace assay::verify

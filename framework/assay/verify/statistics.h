@@ -1,0 +1,37 @@
+// Every number that a verdict rests on and no theorem fixes, in one place, with the reason for its size.
+#pragma once
+
+#include <cstdint>
+
+namespace assay::verify {
+
+/// E: draws of integers are repeated until a wrong polynomial would have escaped all of them with less than
+/// this probability (Schwartz 1980, Zippel 1979: degree / (2R + 1) per draw from [−R, R]).
+inline constexpr double kMissProbability = 1e-9;
+
+/// S: independent draws. With every draw's bias of one sign the statistic is √64 = 8.
+inline constexpr int kBiasDraws = 64;
+/// S: a statistic above this is a systematic error. For draws whose errors are independent and symmetric,
+/// P(T ≥ t) ≤ 2 e^{−t²/2} (Efron 1969): below 5·10⁻¹¹.
+inline constexpr double kBiasDeviations = 7.0;
+/// S: a coherent relative error of so many unit roundoffs is granted: constants such as 1/n are rounded once.
+inline constexpr double kBiasGrantedRoundings = 4.0;
+
+/// D, F on quad's 113 bits are held to the 53 of f64, whose oracle quad is: the 60 bits between are there for
+/// rounding and for the conditioning of the case.
+inline constexpr double kOracleRoundoff = 0x1p-53;
+/// F: step of central differences in quad. Truncation h² f‴/6 and rounding 2⁻¹¹³ f/h both lie far below
+/// kOracleRoundoff.
+inline constexpr int kDifferenceExponent = -38;
+
+/// T: halvings of the step, and the order of convergence that the remainder has to show over them. A
+/// remainder of second order shows 2.
+inline constexpr int kTaylorHalvings = 3;
+inline constexpr double kTaylorOrder = 1.95;
+inline constexpr int kTaylorFirstExponent = -12;
+
+/// R: reruns, and numbers of threads.
+inline constexpr int kReruns = 20;
+inline constexpr int kThreadCounts[] = {1, 2, 4, 8, 13};
+
+}  // namespace assay::verify

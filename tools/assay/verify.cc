@@ -1,0 +1,171 @@
+// assay verify: proof for gradients and kernels — of every registered op, or of an experiment.
+#include <fmt/format.h>
+
+#include <array>
+#include <fstream>
+#include <limits>
+#include <map>
+
+#include "assay/command.h"
+#include "assay/core/error.h"
+#include "assay/session.h"
+#include "assay/terminal.h"
+#include "assay/verify/conformance.h"
+#include "assay/verify/experiment.h"
+
+namespace assay::cli {
+namespace {
+
+std::vector<std::string> listed(const std::string& text) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    if (end > begin) parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  std::ofstream out(path, std::ios::binary);
+  out << text;
+  if (!out.flush()) throw Error(fmt::format("'{}' cannot be written", path));
+}
+
+int report(const verify::Report& report, const Arguments& arguments) {
+  if (arguments.has("junit")) write_file(arguments.text("junit"), report.to_junit());
+  fmt::print("{}", arguments.text("format", "text") == "json" ? report.to_json() : report.to_string());
+  std::fflush(stdout);
+  if (report.count(verify::Status::failed) > 0) return kCheckFailed;
+  if (report.count(verify::Status::passed) == 0) {
+    fmt::print(stderr, "error: nothing was checked: no check matches the selection\n");
+    return kNothing;
+  }
+  return kOk;
+}
+
+std::vector<std::string> backends_of(const Arguments& arguments) {
+  const std::string names = arguments.text("backend", "all");
+  return names == "all" ? std::vector<std::string>{} : listed(names);
+}
+
+std::vector<DType> dtypes_of(const Arguments& arguments) {
+  std::vector<DType> dtypes;
+  for (const std::string& name : listed(arguments.text("dtype", "f32,f64"))) {
+    dtypes.push_back(parse_dtype(name));
+    if (!is_trainable(dtypes.back()))
+      throw Error(fmt::format("'{}' is no dtype that backends are verified in", name)).help("dtypes: f32, f64");
+  }
+  return dtypes;
+}
+
+int verify_ops(const Arguments& arguments, const Registry& registry) {
+  verify::OpsOptions options;
+  options.select = arguments.text("keyword");
+  options.tier = verify::parse_tier(arguments.text("tier", "standard"));
+  options.stop_at_first_failure = arguments.has("exit-first");
+  options.seed = static_cast<std::uint64_t>(arguments.integer("seed", 0, 1 << 30).value_or(1));
+  options.backends = backends_of(arguments);
+  options.dtypes = dtypes_of(arguments);
+  ProgressBar bar(arguments.has("quiet") || !is_terminal(stderr));
+  bar.begin("ops", static_cast<std::int64_t>(registry.ops.names().size()));
+  options.progress = [&](const std::string& op, std::size_t done, std::size_t) {
+    bar.advance(static_cast<std::int64_t>(done), op);
+  };
+  const verify::Report result = verify::verify_ops(registry, options);
+  bar.finish("");
+  return report(result, arguments);
+}
+
+// Steps by op and backend: how many, the worst share of the bound, and what the bound rests on.
+std::string lockstep_table(const verify::Report& checks) {
+  struct Row {
+    int steps = 0;
+    int failed = 0;
+    double worst = 0;
+    std::string basis;
+  };
+  std::map<std::array<std::string, 4>, Row> rows;
+  for (const verify::Check& check : checks.checks()) {
+    if (check.oracle != verify::Oracle::lockstep || check.status == verify::Status::skipped) continue;
+    Row& row = rows[{check.subject.op, check.subject.backend, std::string(name_of(check.subject.dtype)),
+                     check.subject.implementation}];
+    ++row.steps;
+    row.failed += check.status == verify::Status::failed ? 1 : 0;
+    if (check.ratio >= row.worst) {
+      row.worst = check.ratio;
+      row.basis = check.basis;
+    }
+  }
+  Table table({"op", "backend", "dtype", "implementation", "steps", "verdict", "of bound", "bound"});
+  for (const auto& [key, row] : rows) {
+    table.add({key[0], key[1], key[2], key[3], fmt::format("{}", row.steps),
+               row.failed > 0 ? fmt::format("{} FAILED", row.failed) : "ok", fmt::format("{:.2f}", row.worst), row.basis});
+  }
+  return table.render();
+}
+
+// Which of two backends part beyond their bounds, and where first.
+std::string first_parting(const verify::Report& checks) {
+  for (const verify::Check& check : checks.checks()) {
+    if (check.oracle != verify::Oracle::lockstep || check.status != verify::Status::failed) continue;
+    return fmt::format("First op beyond its bound: {}\n  {}\n  reproduce: {}\n", check.id(), check.detail,
+                       check.reproduce);
+  }
+  return "No op of any backend is beyond its bound: no two backends part by more than their bounds explain.\n";
+}
+
+int verify_experiment(const Arguments& arguments, const Registry& registry) {
+  ExperimentChanges changes;  // --backend names what is verified, not what the experiment trains on
+  changes.overrides = arguments.all("set");
+  if (const auto seed = arguments.integer("seed", 0, std::numeric_limits<std::int64_t>::max()))
+    changes.seed = static_cast<std::uint64_t>(*seed);
+  const Experiment experiment = load_experiment(arguments.positionals().front(), changes, registry);
+  verify::ExperimentOptions options;
+  options.select = arguments.text("keyword");
+  options.backends = backends_of(arguments);
+  options.dtypes = dtypes_of(arguments);
+  options.samples = arguments.integer("samples", 1, 1 << 20).value_or(8);
+  options.batch = arguments.integer("batch", 1, std::int64_t{1} << 40).value_or(1) - 1;
+  options.command = fmt::format("assay verify {}", arguments.positionals().front());
+  if (verify::parse_tier(arguments.text("tier", "standard")) == verify::Tier::full) options.proof.cost_limit *= 30;
+  const verify::ExperimentReport result = verify::verify_experiment(experiment, registry, options);
+  if (arguments.text("format", "text") != "json") {
+    fmt::print("{}\n{}\n{}\n", result.table(), lockstep_table(result.checks), first_parting(result.checks));
+  }
+  return report(result.checks, arguments);
+}
+
+int run(const Arguments& arguments) {
+  const Session session(arguments);
+  if (arguments.has("ops")) return verify_ops(arguments, session.registry());
+  if (!arguments.positionals().empty()) return verify_experiment(arguments, session.registry());
+  throw Error("what is to be verified?").help("give an experiment file, or --ops for every registered op");
+}
+
+}  // namespace
+
+Command verify_command() {
+  std::vector<Option> options = experiment_options();
+  options.push_back({"ops", 0, "", "every registered op on every backend, over its geometry cases"});
+  options.push_back({"keyword", 'k', "EXPR", "only checks whose id matches: words, and, or, not, ( )"});
+  options.push_back({"tier", 0, "TIER", "how much is tried", {"smoke", "standard", "full"}});
+  options.push_back({"dtype", 0, "LIST", "f32, f64 (default: both)"});
+  options.push_back({"samples", 0, "N", "rows of the batch, for an experiment (default: 8)"});
+  options.push_back({"batch", 0, "K", "the K-th batch in the order of the data, counted from 1"});
+  options.push_back({"exit-first", 'x', "", "stop at the first failure"});
+  options.push_back({"junit", 0, "FILE", "write the checks as JUnit XML"});
+  options.push_back({"format", 0, "FORMAT", "of the report", {"text", "json"}});
+  options.push_back({"quiet", 'q', "", "no progress"});
+  return {"verify",
+          "prove gradients and kernels",
+          {{"assay verify experiments/seed/worked_example.yaml",
+            "an experiment's gradients, on every backend, against the exact ones"},
+           {"assay verify --ops", "every op on every backend"},
+           {"assay verify --ops -k 'conv2d and not f64' --tier smoke", "some of them"}},
+          {{"FILE", "the experiment", false}},
+          options,
+          run};
+}
+
+}  // namespace assay::cli
