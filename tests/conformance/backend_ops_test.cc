@@ -1,14 +1,16 @@
-// Every op that a backend offers, on every registered geometry, in f32 and f64 and on every instruction set:
-// exact on small integers where the op is a polynomial, within a running error bound of the reference in quad
-// elsewhere. One test per backend, instruction set and op.
+// Every op that a backend offers, on every registered geometry, on the instruction sets that this processor
+// has beside the one that it would choose (which `assay verify --ops` judges, as a test of its own): exact on
+// integers, within the running error bound, and by the contract of kernels, allocation included.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "assay/core/isa.h"
+#include "assay/verify/conformance.h"
 #include "conformance/allocation_count.h"
-#include "conformance/op_conformance.h"
+#include "conformance/builtin.h"
 #include "support/forced_isa.h"
 
 namespace assay::conformance {
@@ -36,58 +38,73 @@ std::ostream& operator<<(std::ostream& out, const Subject& subject) {
 class BackendOps : public ::testing::TestWithParam<Subject> {};
 
 TEST_P(BackendOps, AgreeOnEveryGeometry) {
-  const auto& [name, isa, op_name] = GetParam();
+  const auto& [backend, isa, op] = GetParam();
   const ForcedIsa forced(isa);
-  const std::unique_ptr<Backend> backend = builtin().create_backend(name, {}, 1);
-  const OpDef& op = builtin().ops.at(op_name);
-  int offered = 0, exact = 0, bounded = 0;
-  for (const DType dtype : {DType::f32, DType::f64}) {
-    std::uint64_t seed = 1;
-    for (const Case& c : op.cases) {
-      const auto verdict = check_case(*backend, op, c, dtype, seed++);
-      if (!verdict) continue;
-      ++offered;
-      exact += verdict->exact ? 1 : 0;
-      bounded += verdict->bounded ? 1 : 0;
-      EXPECT_TRUE(verdict->exact || verdict->bounded)
-          << "no verdict: " << c.label << " in " << name_of(dtype);
-      EXPECT_EQ(verdict->finding, "") << c.label << " in " << name_of(dtype);
-    }
-  }
-  RecordProperty("offered", offered);
-  RecordProperty("exact", exact);
-  RecordProperty("bounded", bounded);
+  verify::OpsOptions options;
+  options.ops = {op};
+  options.backends = {backend};
+  options.oracles = {verify::Oracle::exact, verify::Oracle::poison, verify::Oracle::lockstep};
+  options.jobs = 1;
+  const verify::Report report = verify::verify_ops(builtin(), options);
+  EXPECT_EQ(report.count(verify::Status::failed), 0) << report;
+  RecordProperty("passed", static_cast<int>(report.count(verify::Status::passed)));
 }
 
-// A backend whose description names no instruction set is tested once.
-std::vector<Isa> instruction_sets(const std::string& backend) {
+// A backend whose description names no instruction set has none of its own.
+std::vector<Isa> other_instruction_sets(const std::string& backend) {
   std::vector<Isa> isas;
   for (const Isa isa : all_isas()) {
-    if (!is_supported(isa)) continue;
+    if (!is_supported(isa) || isa == selected_isa()) continue;
     const ForcedIsa forced(isa);
     const std::string description = builtin().create_backend(backend, {}, 1)->description();
     if (description.find(name_of(isa)) != std::string::npos) isas.push_back(isa);
   }
-  if (isas.empty()) isas.push_back(Isa::baseline);
   return isas;
 }
 
 std::vector<Subject> subjects() {
   std::vector<Subject> all;
   for (const std::string& backend : builtin().backends.names()) {
-    if (backend == "reference") continue;
-    for (const Isa isa : instruction_sets(backend)) {
+    for (const Isa isa : other_instruction_sets(backend)) {
       for (const std::string& op : builtin().ops.names()) {
-        if (!builtin().ops.at(op).cases.empty()) all.push_back({backend, isa, op});
+        if (!builtin().ops.at(op).view) all.push_back({backend, isa, op});
       }
     }
   }
   return all;
 }
 
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(BackendOps);
 INSTANTIATE_TEST_SUITE_P(, BackendOps, ::testing::ValuesIn(subjects()), [](const auto& info) {
   return fmt::format("{}_{}_{}", info.param.backend, name_of(info.param.isa), info.param.op);
 });
+
+// A kernel allocates nothing. oneDNN's own execute() may.
+class Allocations : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Allocations, AreNone) {
+  if (!can_count_allocations()) GTEST_SKIP() << "malloc cannot be replaced here";
+  long largest = 0;
+  verify::OpsOptions options;
+  options.backends = {GetParam()};
+  options.oracles = {verify::Oracle::poison};
+  options.jobs = 1;
+  options.execute = [&largest](const Kernel& kernel, const Io& io) {
+    long counted = 0;
+    {
+      const AllocationCount count;
+      kernel.run(io);
+      counted = count.value();
+    }
+    largest = std::max(largest, counted);
+  };
+  const verify::Report report = verify::verify_ops(builtin(), options);
+  EXPECT_TRUE(report) << report;
+  EXPECT_EQ(largest, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(, Allocations, ::testing::Values("reference", "eigen", "openmp"),
+                         [](const auto& info) { return info.param; });
 
 }  // namespace
 }  // namespace assay::conformance

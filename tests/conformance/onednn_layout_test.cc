@@ -6,7 +6,8 @@
 
 #include <memory>
 
-#include "conformance/op_conformance.h"
+#include "assay/verify/kernel_oracles.h"
+#include "conformance/builtin.h"
 
 namespace assay::conformance {
 namespace {
@@ -93,7 +94,7 @@ class Layouts {
 
  private:
   Plan plan_of(const char* op, const Case& c, const Layout& layout) const {
-    const OpSite made = make_op_site(builtin().ops, builtin().ops.at(op), c, DType::f32);
+    const verify::OpSite made = verify::make_op_site(builtin().ops, builtin().ops.at(op), c, DType::f32);
     Site site = made.site();
     site.inputs[0].layout = layout;
     return std::get<Plan>(backend_.offer(site));
@@ -111,21 +112,30 @@ TEST_P(OnednnLayouts, AreKeptAndChangeNoVerdict) {
     GTEST_SKIP() << "without AVX2, oneDNN has neither these layouts nor all of these functions";
   }
   const Layouts layouts(*backend);
+  const std::unique_ptr<Backend> reference = builtin().create_backend("reference", {}, 1);
+  const OpDef& op = builtin().ops.at(c.op);
+  const verify::OpSite made = verify::make_op_site(builtin().ops, op, c.geometry, DType::f32);
+  Site site = made.site();
   std::size_t blocked = 0;
-  const auto verdict =
-      check_case(*backend, builtin().ops.at(c.op), c.geometry, DType::f32, 1, [&](Site& site) {
-        for (Port& port : site.inputs) {
-          if (port.spec.shape.rank() != 4) continue;
-          port.layout = port.spec.dtype == DType::i32 ? layouts.indices(port.spec.shape)
-                                                      : layouts.image(port.spec.shape);
-          blocked += port.layout.canonical() ? 0 : 1;
-        }
-      });
+  for (Port& port : site.inputs) {
+    if (port.spec.shape.rank() != 4) continue;
+    port.layout =
+        port.spec.dtype == DType::i32 ? layouts.indices(port.spec.shape) : layouts.image(port.spec.shape);
+    blocked += port.layout.canonical() ? 0 : 1;
+  }
   ASSERT_GT(blocked, 0u) << "no convolution leaves a layout of its own";
-  ASSERT_TRUE(verdict.has_value()) << "refused";
-  EXPECT_TRUE(verdict->exact || verdict->bounded);
-  EXPECT_EQ(verdict->finding, "");
-  EXPECT_EQ(!verdict->plan.output_layout(0).canonical(), c.kept) << verdict->plan.implementation;
+  std::string refusal;
+  const verify::KernelCase kernel{&builtin(),   reference.get(), &op,
+                                  &c.geometry, DType::f32,      verify::bind_kernel(*backend, site, refusal)};
+  ASSERT_TRUE(kernel.kernel.kernel) << refusal;
+  const verify::Outcome outcomes[] = {verify::check_exact(kernel, 1), verify::check_poison(kernel, 1),
+                                      verify::check_lockstep(kernel, {.seed = 1})};
+  for (const verify::Outcome& outcome : outcomes) {
+    EXPECT_NE(outcome.status, verify::Status::failed) << outcome.basis << ": " << outcome.detail;
+  }
+  EXPECT_EQ(outcomes[2].status, verify::Status::passed) << outcomes[2].detail;
+  const Plan& plan = kernel.kernel.plan;
+  EXPECT_EQ(!plan.output_layout(0).canonical(), c.kept) << plan.implementation;
 }
 
 INSTANTIATE_TEST_SUITE_P(, OnednnLayouts, ::testing::ValuesIn(layout_cases()),

@@ -7,4 +7,9 @@ FunctionContract& function_contract() noexcept {
   return contract;
 }
 
+double& largest_sum() noexcept {
+  thread_local double largest = 0;
+  return largest;
+}
+
 }  // namespace assay

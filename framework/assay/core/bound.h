@@ -8,6 +8,7 @@
 // additions in whatever order. Everything but an addition closes the sum and starts a new term.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -28,6 +29,10 @@ struct FunctionContract {
 
 /// The contract in force on this thread.
 FunctionContract& function_contract() noexcept;
+
+/// Σ|terms| of the largest sum that has been ended on this thread: below 2^p, integers stay exact in a format
+/// of p significant bits in any order of their additions. The caller sets it to 0 before.
+double& largest_sum() noexcept;
 
 class WithContract {
  public:
@@ -86,6 +91,7 @@ struct Bound {
   /// Σ|terms|.
   Wide error() const {
     if (height == 0) return terms;
+    largest_sum() = std::max(largest_sum(), static_cast<double>(magnitude));
     if (height == 1) return terms + unit() * (abs(value) + terms);
     const double planned = function_contract().height;
     const Wide ku = Wide(planned > 0 && planned < height ? planned : height) * unit();

@@ -3,7 +3,7 @@
 //
 //   assay::Registry registry;
 //   assay::register_builtin(registry);
-//   const assay::verify::Report report = assay::verify::verify_ops(registry, {.select = "swish"});
+//   const assay::verify::Report report = assay::verify::verify_ops(registry, {.ops = {"swish"}});
 //   EXPECT_TRUE(report) << report;
 #pragma once
 
@@ -26,7 +26,9 @@ Tier parse_tier(std::string_view name);
 
 struct OpsOptions {
   std::string select{};                 ///< an expression as Selector takes it
-  std::vector<std::string> backends{};  ///< empty: all that are registered
+  std::vector<std::string> ops{};       ///< empty: all that are registered
+  std::vector<std::string> backends{};  ///< likewise
+  std::vector<Oracle> oracles{};        ///< empty: all that apply
   std::vector<DType> dtypes{DType::f32, DType::f64};
   Tier tier = Tier::standard;
   std::uint64_t seed = 1;
@@ -37,7 +39,7 @@ struct OpsOptions {
   std::function<void(const std::string& op, std::size_t done, std::size_t ops)> progress{};
 };
 
-/// The registry outlives the call. Throws Error for an unknown backend or a malformed selection.
+/// The registry outlives the call. Throws Error for an unknown op or backend, or a malformed selection.
 Report verify_ops(const Registry& registry, const OpsOptions& options = {});
 
 }  // namespace assay::verify

@@ -119,9 +119,7 @@ class Proof {
 
   GradientProof run() {
     together();
-    if (budget_allows()) {
-      alone();
-    }
+    if (budget_allows()) alone();
     return std::move(proof_);
   }
 
@@ -148,7 +146,7 @@ class Proof {
   Difference difference(const std::map<std::string, Tensor>& v) const {
     const Quad h = ldexp(Quad(1), kDifferenceExponent);
     const Quad above = loss_.at(v, h), below = loss_.at(v, -h);
-    return {(above - below) / (h + h), ldexp(Quad(1), -98) * (abs(above) + abs(below)) / h};
+    return {(above - below) / (h + h), ldexp(Quad(1), kQuadRoundingExponent) * (abs(above) + abs(below)) / h};
   }
 
   void file(Oracle oracle, const std::string& what, const std::string& basis, const Quad& expected, const Quad& got,
@@ -185,36 +183,22 @@ class Proof {
     }
   }
 
-  // R₁(h) = |f(x + hv) − f(x) − h g·v| over halvings of h, first where no kink lies in between.
   void taylor(const std::map<std::string, Tensor>& v, const Quad& slope) {
     Check check;
     check.oracle = Oracle::taylor;
     check.subject = {"gradient", {}, "whole model", DType::quad, "all parameters, direction 1", {}};
     if (!selector_.matches(check.id())) return;
-    const Quad base = loss_.at(v, Quad(0));
-    double order = 0;
-    bool rounding = false;
-    for (int first = kTaylorFirstExponent - 8; first >= kTaylorFirstExponent - 24; first -= 8) {
-      Quad start(0), end(0);
-      for (int k = 0; k <= kTaylorHalvings; ++k) {
-        const Quad h = ldexp(Quad(1), first - k);
-        const Quad remainder = abs(Quad(loss_.at(v, h) - base - h * slope));
-        if (k == 0) start = remainder;
-        end = remainder;
-      }
-      rounding = start <= ldexp(Quad(1), -98) * abs(base);
-      if (rounding) break;
-      order = static_cast<double>(log(Quad(start / end))) / (kTaylorHalvings * std::log(2.0));
-      if (order >= kTaylorOrder) break;
-    }
-    check.judged = kTaylorHalvings + 1;
-    check.basis = rounding ? "Taylor remainder within the rounding of quad"
-                           : fmt::format("Taylor remainder of order {:.3f}, at least {} required", order, kTaylorOrder);
-    if (!rounding && order < kTaylorOrder) {
-      check.status = Status::failed;
-      check.detail = fmt::format("the remainder of the first-order expansion falls with order {:.3f} only", order);
-      failed_ = true;
-    }
+    const auto along = [&](const Quad& h) {
+      const Quad value = loss_.at(v, h);
+      return Pairing{value, abs(value)};
+    };
+    Outcome outcome = outcome_of(taylor_order(along, slope));
+    check.status = outcome.status;
+    check.basis = std::move(outcome.basis);
+    check.detail = std::move(outcome.detail);
+    check.ratio = outcome.ratio;
+    check.judged = outcome.judged;
+    failed_ = failed_ || check.status == Status::failed;
     proof_.report.add(std::move(check));
   }
 

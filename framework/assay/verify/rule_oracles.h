@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <vector>
 
@@ -24,9 +25,8 @@ struct Pairing {
 /// and random signed cotangents u for every real output.
 class RuleCase {
  public:
-  /// With `whole`, all of it small integers, on which a polynomial's derivative is exact.
-  RuleCase(const Registry& registry, const Backend& reference, const OpDef& op, const Case& c, std::uint64_t seed,
-           bool whole = false);
+  RuleCase(const Registry& registry, const Backend& reference, const OpDef& op, const Case& c,
+           std::uint64_t seed);
 
   const OpDef& op() const { return op_; }
   bool has_directions() const { return !directions_.empty(); }
@@ -47,16 +47,27 @@ class RuleCase {
   const OpDef& op_;
   const Case& case_;
   const std::uint64_t seed_;
-  const bool whole_;
   std::vector<Tensor> operands_;
   std::map<std::size_t, Tensor> directions_;  ///< by input
   std::map<std::size_t, Tensor> cotangents_;  ///< by output
 };
 
+/// How fast the remainder of a first-order expansion falls.
+struct TaylorOrder {
+  bool within_rounding = false;  ///< at every step: the function is affine along the direction
+  double order = 0.0;
+  Quad first = 0, last = 0;  ///< remainders at the largest and the smallest step
+};
+/// `f` is the function along a direction with the magnitude of its terms, `slope` its derivative there. Steps
+/// are made smaller until the order is one of a smooth function: until no kink lies within them.
+TaylorOrder taylor_order(const std::function<Pairing(const Quad& h)>& f, const Quad& slope);
+Outcome outcome_of(const TaylorOrder& taylor);
+
+/// D: the rule against dual numbers.
 Outcome check_duals(const RuleCase& rule);
-/// On integers: equality.
-Outcome check_duals_exactly(const RuleCase& whole);
+/// F: the rule against central differences.
 Outcome check_differences(const RuleCase& rule);
+/// T: the order of the remainder of f(x) + h ⟨v, Jᵀu⟩.
 Outcome check_taylor(const RuleCase& rule);
 
 }  // namespace assay::verify

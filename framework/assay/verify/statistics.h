@@ -28,7 +28,11 @@ inline constexpr int kDifferenceExponent = -38;
 /// remainder of second order shows 2.
 inline constexpr int kTaylorHalvings = 3;
 inline constexpr double kTaylorOrder = 1.95;
-inline constexpr int kTaylorFirstExponent = -12;
+/// T: first steps to try, powers of two: where a kink lies within the first, it rarely lies within the last.
+inline constexpr int kTaylorFirstExponents[] = {-12, -20, -28, -36};
+
+/// F, T: what a value in quad may be off by as a share of its terms: 2⁻¹¹³ and 2¹³ roundings.
+inline constexpr int kQuadRoundingExponent = -100;
 
 /// R: reruns, and numbers of threads.
 inline constexpr int kReruns = 20;
