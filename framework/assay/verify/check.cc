@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <set>
 
 namespace assay::verify {
@@ -72,18 +73,58 @@ std::string Report::summary() const {
   return text;
 }
 
+namespace {
+
+// Failures of one kind look alike: a few are shown whole, the rest counted.
+constexpr int kShownOfAKind = 3;
+
+std::string kind_of(const Check& check) {
+  return fmt::format("{} of '{}'{}", name_of(check.oracle), check.subject.op,
+                     check.subject.backend.empty() ? "" : " on " + check.subject.backend);
+}
+
+std::string describe(const Check& check) {
+  std::string text = fmt::format("FAILED {}\n  {}\n", check.id(), check.detail);
+  if (!check.subject.implementation.empty())
+    text += fmt::format("  implementation: {}\n", check.subject.implementation);
+  text += fmt::format("  judged by: {} ({})\n", name_of(check.oracle), check.basis);
+  if (!check.reproduce.empty()) text += fmt::format("  reproduce: {}\n", check.reproduce);
+  return text;
+}
+
+// Backends are judged by the reference: where all of them part from it on an op, it is the one to look at.
+std::string suspicions(const std::vector<Check>& checks) {
+  std::map<std::string, std::set<std::string>> judged, parting;
+  for (const Check& check : checks) {
+    if (check.status == Status::skipped || check.subject.backend.empty() || check.subject.backend == "reference")
+      continue;
+    if (check.oracle != Oracle::lockstep && check.oracle != Oracle::exact) continue;
+    judged[check.subject.op].insert(check.subject.backend);
+    if (check.status == Status::failed) parting[check.subject.op].insert(check.subject.backend);
+  }
+  std::string text;
+  for (const auto& [op, backends] : parting) {
+    if (backends.size() > 1 && backends == judged[op]) {
+      text += fmt::format("All {} backends part from the reference on '{}': look at the reference's own kernel first.\n",
+                          backends.size(), op);
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string Report::to_string() const {
   std::string text;
+  std::map<std::string, int> kinds;
   for (const Check& check : checks_) {
     if (check.status != Status::failed) continue;
-    text += fmt::format("FAILED {}\n  {}{}\n  judged by: {} ({})\n", check.id(), check.detail,
-                        check.subject.implementation.empty()
-                            ? ""
-                            : fmt::format("\n  implementation: {}", check.subject.implementation),
-                        name_of(check.oracle), check.basis);
-    if (!check.reproduce.empty()) text += fmt::format("  reproduce: {}\n", check.reproduce);
+    if (++kinds[kind_of(check)] <= kShownOfAKind) text += describe(check);
   }
-  return text + summary() + "\n";
+  for (const auto& [kind, count] : kinds) {
+    if (count > kShownOfAKind) text += fmt::format("... and {} more failures: {}\n", count - kShownOfAKind, kind);
+  }
+  return text + suspicions(checks_) + summary() + "\n";
 }
 
 }  // namespace assay::verify

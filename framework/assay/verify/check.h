@@ -76,7 +76,7 @@ class Report {
 
   /// "1234 checks on 60 ops, 4 backends, 2 dtypes and 500 shapes: 1200 passed, 0 failed, 34 skipped (...)".
   std::string summary() const;
-  /// Every failure with its detail, then the summary.
+  /// Failures with their details (a few of each kind), then the summary.
   std::string to_string() const;
   std::string to_json() const;
   std::string to_junit() const;
