@@ -25,6 +25,7 @@ struct Effort {
   std::size_t bias_cases;  // of these, for S
   std::size_t repeats;     // geometries for R
   int seeds;
+  std::size_t fused_cases;  // geometries per fused chain
   bool fills;  // L on constants, on wide ranges and on scaled data, too
   bool rules_in_full;  // F and T beside D
 };
@@ -32,11 +33,11 @@ Effort effort_of(Tier tier) {
   constexpr std::size_t kAll = 1000000;
   switch (tier) {
     case Tier::smoke:
-      return {3, 0, 1, 1, false, false};
+      return {3, 0, 1, 1, 1, false, false};
     case Tier::standard:
-      return {kAll, 1, 2, 1, true, true};
+      return {kAll, 1, 2, 1, 10, true, true};
     case Tier::full:
-      return {kAll, 3, kAll, 4, true, true};
+      return {kAll, 3, kAll, 4, kAll, true, true};
   }
   return {};
 }
@@ -158,6 +159,55 @@ class OpVerification {
         if (std::ranges::find(repeated, c) != repeated.end()) {
           check(Oracle::repeat, subject, [&] { return repeat(kernel, threaded, name, seed_of(*c, 0)); });
         }
+      }
+    }
+    verify_fusions(name, *backend);
+  }
+
+  // The backend's patterns that begin with this op, every alternative of the ops behind it.
+  void verify_fusions(const std::string& name, const Backend& backend) {
+    for (const Pattern& pattern : backend.patterns()) {
+      if (std::ranges::find(pattern.steps.front(), op_.name) == pattern.steps.front().end()) continue;
+      std::vector<std::vector<std::string>> chains{{}};
+      for (std::size_t s = 1; s < pattern.steps.size(); ++s) {
+        std::vector<std::vector<std::string>> longer;
+        for (const std::vector<std::string>& chain : chains) {
+          for (const std::string& next : pattern.steps[s]) {
+            longer.push_back(chain);
+            longer.back().push_back(next);
+          }
+        }
+        chains = std::move(longer);
+      }
+      std::size_t offset = 0;
+      for (const std::vector<std::string>& chain : chains) verify_chain(name, backend, chain, offset++);
+    }
+  }
+
+  // Chains share the geometries between them: each begins at another one.
+  void verify_chain(const std::string& name, const Backend& backend, const std::vector<std::string>& chain,
+                    std::size_t offset) {
+    std::string ops = op_.name;
+    for (const std::string& next : chain) ops += "+" + next;
+    const OpDef& last = registry_.ops.at(chain.back());
+    const std::size_t count = std::min(effort_.fused_cases, cases_.size());
+    for (const DType dtype : options_.dtypes) {
+      for (std::size_t i = 0; i < count; ++i) {
+        const Case& c = *cases_[(offset + i * cases_.size() / count) % cases_.size()];
+        if (done()) return;
+        const ChainSite site = make_chain_site(registry_.ops, op_, chain, c, dtype);
+        KernelCase kernel{&registry_, reference_.get(), &last, &c, dtype, {}};
+        Subject subject{ops, name, {}, dtype, c.label, shapes_of(site.site())};
+        std::string refusal;
+        kernel.kernel = bind_kernel(backend, site.site(), refusal);
+        if (!kernel.kernel.kernel) {
+          check(Oracle::lockstep, subject, [&] { return Outcome::skipped(name + " does not fuse: " + refusal); });
+          continue;
+        }
+        subject.implementation = kernel.kernel.plan.implementation;
+        const std::uint64_t seed = seed_of(c, 0);
+        check(Oracle::poison, subject, [&] { return check_poison(kernel, seed, options_.execute); });
+        check(Oracle::lockstep, subject, [&] { return lockstep(kernel, seed); });
       }
     }
   }

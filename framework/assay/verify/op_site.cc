@@ -1,6 +1,7 @@
 #include "assay/verify/op_site.h"
 
 #include <cmath>
+#include <utility>
 
 #include "assay/core/random.h"
 #include "assay/program/place.h"
@@ -85,6 +86,19 @@ OpSite make_op_site(const OpTable& ops, const OpDef& op, const Case& c, DType dt
   }
   result.outputs = result.graph.apply_all(op.name, result.inputs, c.fields);
   return result;
+}
+
+Site ChainSite::site() const { return make_site(graph, nodes).site; }
+
+ChainSite make_chain_site(const OpTable& ops, const OpDef& first, const std::vector<std::string>& others,
+                          const Case& c, DType dtype) {
+  OpSite head = make_op_site(ops, first, c, dtype);
+  ChainSite chain{std::move(head.graph), {head.outputs.front().id().node}};
+  for (const std::string& name : others) {
+    const Value before = chain.graph.value({chain.nodes.back(), 0});
+    chain.nodes.push_back(chain.graph.apply(name, {before}).id().node);
+  }
+  return chain;
 }
 
 Tensor make_input(const Case& c, std::size_t i, DType dtype, const Draw& draw) {

@@ -25,6 +25,17 @@ struct OpSite {
 /// Real inputs have `dtype`. Throws Error where the op's shape rule refuses the case.
 OpSite make_op_site(const OpTable& ops, const OpDef& op, const Case& c, DType dtype);
 
+/// The same op with others behind it, each on output 0 of the one before with its fields at their defaults: what
+/// a backend's pattern fuses.
+struct ChainSite {
+  Graph graph;
+  std::vector<std::int32_t> nodes;
+  Site site() const;
+};
+/// Throws Error where an op takes more than one operand or refuses it.
+ChainSite make_chain_site(const OpTable& ops, const OpDef& first, const std::vector<std::string>& others,
+                          const Case& c, DType dtype);
+
 /// The dtype of a case's input when real ones have `dtype`.
 DType dtype_of(const CaseInput& input, DType dtype);
 
