@@ -2,8 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <limits>
 #include <map>
 
 #include "assay/command.h"
@@ -12,52 +10,10 @@
 #include "assay/terminal.h"
 #include "assay/verify/conformance.h"
 #include "assay/verify/experiment.h"
+#include "assay/verify_modes.h"
 
 namespace assay::cli {
 namespace {
-
-std::vector<std::string> listed(const std::string& text) {
-  std::vector<std::string> parts;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    if (end > begin) parts.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
-
-void write_file(const std::string& path, const std::string& text) {
-  std::ofstream out(path, std::ios::binary);
-  out << text;
-  if (!out.flush()) throw Error(fmt::format("'{}' cannot be written", path));
-}
-
-int report(const verify::Report& report, const Arguments& arguments) {
-  if (arguments.has("junit")) write_file(arguments.text("junit"), report.to_junit());
-  fmt::print("{}", arguments.text("format", "text") == "json" ? report.to_json() : report.to_string());
-  std::fflush(stdout);
-  if (report.count(verify::Status::failed) > 0) return kCheckFailed;
-  if (report.count(verify::Status::passed) == 0) {
-    fmt::print(stderr, "error: nothing was checked: no check matches the selection\n");
-    return kNothing;
-  }
-  return kOk;
-}
-
-std::vector<std::string> backends_of(const Arguments& arguments) {
-  const std::string names = arguments.text("backend", "all");
-  return names == "all" ? std::vector<std::string>{} : listed(names);
-}
-
-std::vector<DType> dtypes_of(const Arguments& arguments) {
-  std::vector<DType> dtypes;
-  for (const std::string& name : listed(arguments.text("dtype", "f32,f64"))) {
-    dtypes.push_back(parse_dtype(name));
-    if (!is_trainable(dtypes.back()))
-      throw Error(fmt::format("'{}' is no dtype that backends are verified in", name)).help("dtypes: f32, f64");
-  }
-  return dtypes;
-}
 
 int verify_ops(const Arguments& arguments, const Registry& registry) {
   verify::OpsOptions options;
@@ -135,11 +91,7 @@ std::string first_parting(const verify::Report& checks) {
 }
 
 int verify_experiment(const Arguments& arguments, const Registry& registry) {
-  ExperimentChanges changes;  // --backend names what is verified, not what the experiment trains on
-  changes.overrides = arguments.all("set");
-  if (const auto seed = arguments.integer("seed", 0, std::numeric_limits<std::int64_t>::max()))
-    changes.seed = static_cast<std::uint64_t>(*seed);
-  const Experiment experiment = load_experiment(arguments.positionals().front(), changes, registry);
+  const Experiment experiment = experiment_of(arguments, registry);
   verify::ExperimentOptions options;
   options.select = arguments.text("keyword");
   options.backends = backends_of(arguments);
@@ -158,6 +110,7 @@ int verify_experiment(const Arguments& arguments, const Registry& registry) {
 int run(const Arguments& arguments) {
   const Session session(arguments);
   if (arguments.has("ops")) return verify_ops(arguments, session.registry());
+  if (arguments.has("against")) return verify_against(arguments, session.registry());
   if (!arguments.positionals().empty()) return verify_experiment(arguments, session.registry());
   throw Error("what is to be verified?").help("give an experiment file, or --ops for every registered op");
 }
@@ -167,6 +120,7 @@ int run(const Arguments& arguments) {
 Command verify_command() {
   std::vector<Option> options = experiment_options();
   options.push_back({"ops", 0, "", "every registered op on every backend, over its geometry cases"});
+  options.push_back({"against", 0, "TRACE.npz", "judge a trace that another program made of the experiment"});
   options.push_back({"keyword", 'k', "EXPR", "only checks whose id matches: words, and, or, not, ( )"});
   options.push_back({"tier", 0, "TIER", "how much is tried", {"smoke", "standard", "full"}});
   options.push_back({"dtype", 0, "LIST", "f32, f64 (default: both)"});
@@ -180,6 +134,7 @@ Command verify_command() {
           "prove gradients and kernels",
           {{"assay verify experiments/seed/worked_example.yaml",
             "an experiment's gradients, on every backend, against the exact ones"},
+           {"assay verify FILE --against torch.npz", "another program's numbers for the experiment, by our bounds"},
            {"assay verify --ops", "every op on every backend"},
            {"assay verify --ops -k 'conv2d and not f64' --tier smoke", "some of them"}},
           {{"FILE", "the experiment", false}},

@@ -31,35 +31,25 @@ bool is_activation_gradient(const OpDef& op) {
          (op.inputs[1] == "x" || op.inputs[1] == "y") && op.fields.size() <= 1;
 }
 
-bool inexact(const std::vector<Tensor>& inputs) {
-  bool any = false;
-  const auto look = [&]<class B>(const Tensor& t, B*) {
-    for (const B& x : t.as<B>()) any = any || !(x.error() == decltype(x.value)(0));
-  };
-  for (const Tensor& t : inputs) {
-    if (t.dtype() == DType::bound32) look(t, static_cast<Bound32*>(nullptr));
-    if (t.dtype() == DType::bound64) look(t, static_cast<Bound64*>(nullptr));
-  }
-  return any;
-}
-
+// The inputs from number `first` on at one end of their intervals.
 template <class B>
-std::vector<Tensor> ends(const std::vector<Tensor>& inputs, int sign) {
+std::vector<Tensor> ends(const std::vector<Tensor>& inputs, std::size_t first, int sign) {
   std::vector<Tensor> moved;
   for (const Tensor& t : inputs) {
     moved.push_back(t.clone());
-    if (t.dtype() != DType::bound32 && t.dtype() != DType::bound64) continue;
+    if (moved.size() <= first || (t.dtype() != DType::bound32 && t.dtype() != DType::bound64)) continue;
     for (B& x : moved.back().as<B>()) x = B::exact(sign > 0 ? x.value + x.error() : x.value - x.error());
   }
   return moved;
 }
 
 // An activation of an inexact argument may branch either way: f(z ± e) bounds what the branch that was not
-// taken could give.
+// taken could give. Likewise f′(z ± e) in dx = dy · f′, whose first input is not moved.
 template <class B>
-void widen_by_ends(const BoundKernel& kernel, const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) {
+void widen_by_ends(const BoundKernel& kernel, const std::vector<Tensor>& inputs, std::size_t first,
+                   std::vector<Tensor>& outputs) {
   for (const int sign : {-1, 1}) {
-    const std::vector<Tensor> at_end = run(kernel, ends<B>(inputs, sign));
+    const std::vector<Tensor> at_end = run(kernel, ends<B>(inputs, first, sign));
     const auto main = outputs[0].as<B>();
     const auto end = at_end[0].as<B>();
     for (std::size_t i = 0; i < main.size(); ++i) {
@@ -103,25 +93,44 @@ double close(std::vector<Tensor>& outputs) {
 }
 
 template <class B>
+std::vector<Tensor> apply(const Backend& reference, const SiteOp& op, const std::vector<Tensor>& operands,
+                          const Accuracy& accuracy, std::string& refusal) {
+  constexpr DType kDtype = std::is_same_v<B, Bound32> ? DType::bound32 : DType::bound64;
+  const BoundKernel kernel = bind_kernel(reference, with_dtype(alone(op), kDtype), refusal);
+  if (!kernel.kernel) {
+    refusal = "the reference refuses it: " + refusal;
+    return {};
+  }
+  std::vector<Tensor> outputs = run(kernel, operands);
+  if ((op.op->activation || op.op->name == "sign") && inexact(operands[0]))
+    widen_by_ends<B>(kernel, operands, 0, outputs);
+  if (is_activation_gradient(*op.op) && inexact(operands[1])) widen_by_ends<B>(kernel, operands, 1, outputs);
+  grant<B>(*op.op, accuracy, operands, outputs);
+  return outputs;
+}
+
+bool is_wide(const std::vector<Spec>& specs) { return std::ranges::count(specs, DType::f64, &Spec::dtype) > 0; }
+
+WithContract contract_of(const Accuracy& accuracy) {
+  return WithContract({std::max(accuracy.ulp, 1.0), accuracy.absolute, static_cast<double>(accuracy.height)});
+}
+
+template <class B>
 Bounded run_bounds(const Backend& reference, const Site& site, const std::vector<Tensor>& inputs,
                    const Accuracy& accuracy, DType dtype) {
-  const WithContract contract({std::max(accuracy.ulp, 1.0), accuracy.absolute, static_cast<double>(accuracy.height)});
-  std::vector<Tensor> given = convert_all(inputs, dtype);
+  const WithContract contract = contract_of(accuracy);
+  const std::vector<Tensor> given = convert_all(inputs, dtype);
   std::vector<std::vector<Tensor>> made;
-  for (const SiteOp& raw : with_dtype(site, dtype).ops) {
+  for (const SiteOp& op : site.ops) {
     std::vector<Tensor> operands;
-    for (const Operand& operand : raw.operands) {
+    for (const Operand& operand : op.operands) {
       const auto index = static_cast<std::size_t>(operand.index);
       operands.push_back(
           (operand.op < 0 ? given[index] : made[static_cast<std::size_t>(operand.op)][index]).clone());
     }
     std::string refusal;
-    const BoundKernel kernel = bind_kernel(reference, alone(raw), refusal);
-    if (!kernel.kernel) return {{}, 0, "the reference refuses it: " + refusal};
-    std::vector<Tensor> outputs = run(kernel, operands);
-    if (raw.op->activation && inexact(operands)) widen_by_ends<B>(kernel, operands, outputs);
-    grant<B>(*raw.op, accuracy, operands, outputs);
-    made.push_back(std::move(outputs));
+    made.push_back(apply<B>(reference, op, operands, accuracy, refusal));
+    if (!refusal.empty()) return {{}, 0, refusal};
   }
   Bounded bounded;
   bounded.outputs = std::move(made.back());
@@ -224,6 +233,22 @@ Bounded run_on_bounds(const Backend& reference, const Site& site, const std::vec
   for (const Port& port : site.outputs) wide = wide || port.spec.dtype == DType::f64;
   return wide ? run_bounds<Bound64>(reference, site, inputs, accuracy, DType::bound64)
               : run_bounds<Bound32>(reference, site, inputs, accuracy, DType::bound32);
+}
+
+std::vector<Tensor> apply_on_bounds(const Backend& reference, const SiteOp& op, const std::vector<Tensor>& operands,
+                                    const Accuracy& accuracy, std::string& refusal) {
+  const WithContract contract = contract_of(accuracy);
+  return is_wide(op.inputs) || is_wide(op.outputs) ? apply<Bound64>(reference, op, operands, accuracy, refusal)
+                                                   : apply<Bound32>(reference, op, operands, accuracy, refusal);
+}
+
+bool inexact(const Tensor& tensor) {
+  const auto any = [&]<class B>(B*) {
+    return std::ranges::any_of(tensor.as<B>(), [](const B& x) { return !(x.error() == decltype(x.value)(0)); });
+  };
+  if (tensor.dtype() == DType::bound32) return any(static_cast<Bound32*>(nullptr));
+  if (tensor.dtype() == DType::bound64) return any(static_cast<Bound64*>(nullptr));
+  return false;
 }
 
 std::string basis_of(const Bounded& bounded, const Accuracy& accuracy) {

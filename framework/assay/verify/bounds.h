@@ -24,6 +24,15 @@ struct Bounded {
 Bounded run_on_bounds(const Backend& reference, const Site& site, const std::vector<Tensor>& inputs,
                       const Accuracy& accuracy);
 
+/// One op on operands of bound32 or bound64 (whole numbers as they are), of which the op's specs say whether the
+/// narrow format is f32 or f64. Sums are left open: an addition that follows belongs to the same sum, in any
+/// order. Where the reference refuses the op, the reason is in `refusal`.
+std::vector<Tensor> apply_on_bounds(const Backend& reference, const SiteOp& op, const std::vector<Tensor>& operands,
+                                    const Accuracy& accuracy, std::string& refusal);
+
+/// Whether any element has an error to begin with.
+bool inexact(const Tensor& tensor);
+
 /// "γ_k with k = 784, any order; functions within 8 ulp".
 std::string basis_of(const Bounded& bounded, const Accuracy& accuracy);
 

@@ -1,0 +1,68 @@
+#include "assay/verify_modes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+
+#include "assay/core/error.h"
+
+namespace assay::cli {
+namespace {
+
+std::vector<std::string> listed(const std::string& text) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    if (end > begin) parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  std::ofstream out(path, std::ios::binary);
+  out << text;
+  if (!out.flush()) throw Error(fmt::format("'{}' cannot be written", path));
+}
+
+}  // namespace
+
+Experiment experiment_of(const Arguments& arguments, const Registry& registry) {
+  ExperimentChanges changes;
+  changes.overrides = arguments.all("set");
+  if (const auto seed = arguments.integer("seed", 0, std::numeric_limits<std::int64_t>::max()))
+    changes.seed = static_cast<std::uint64_t>(*seed);
+  return load_experiment(arguments.positionals().front(), changes, registry);
+}
+
+std::vector<std::string> backends_of(const Arguments& arguments) {
+  const std::string names = arguments.text("backend", "all");
+  return names == "all" ? std::vector<std::string>{} : listed(names);
+}
+
+std::vector<DType> dtypes_of(const Arguments& arguments) {
+  std::vector<DType> dtypes;
+  for (const std::string& name : listed(arguments.text("dtype", "f32,f64"))) {
+    dtypes.push_back(parse_dtype(name));
+    if (!is_trainable(dtypes.back()))
+      throw Error(fmt::format("'{}' is no dtype that backends are verified in", name))
+          .help("dtypes: f32, f64");
+  }
+  return dtypes;
+}
+
+int report(const verify::Report& report, const Arguments& arguments) {
+  if (arguments.has("junit")) write_file(arguments.text("junit"), report.to_junit());
+  fmt::print("{}", arguments.text("format", "text") == "json" ? report.to_json() : report.to_string());
+  std::fflush(stdout);
+  if (report.count(verify::Status::failed) > 0) return kCheckFailed;
+  if (report.count(verify::Status::passed) == 0) {
+    fmt::print(stderr, "error: nothing was checked: no check matches the selection\n");
+    return kNothing;
+  }
+  return kOk;
+}
+
+}  // namespace assay::cli
