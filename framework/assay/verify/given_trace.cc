@@ -111,7 +111,8 @@ class Contracts {
 class Judge {
  public:
   Judge(const Setting& setting, DType experiment_dtype, const Registry& registry,
-        const std::map<std::string, Tensor>& given, const std::string& source, const GivenTraceOptions& options)
+        const std::map<std::string, Tensor>& given, const std::string& source,
+        const GivenTraceOptions& options)
       : setting_(setting),
         experiment_dtype_(experiment_dtype),
         graph_(setting.trace_graph(setting.dtype())),
@@ -194,7 +195,8 @@ class Judge {
       if (result.failed > 0 && setting_.dtype() != experiment_dtype_) {
         // A program in f64 may have started from what the experiment is in f32.
         ours = convert_all(convert_all(ours, experiment_dtype_), setting_.dtype());
-        if (const Comparison rounded = compare_exactly(theirs, ours, {name}); rounded.failed == 0) result = rounded;
+        if (const Comparison rounded = compare_exactly(theirs, ours, {name}); rounded.failed == 0)
+          result = rounded;
       }
       check.basis = "exact: the experiment's own";
       check.detail = result.detail;
