@@ -74,6 +74,7 @@ struct Bound {
     Bound b = exact(x);
     b.terms = error + Wide(underflow());
     b.magnitude = abs(x) + b.terms;
+    if (!(b.magnitude < Wide(largest()))) b.terms = unbounded();
     return b;
   }
 
@@ -85,6 +86,9 @@ struct Bound {
     constexpr double wide = std::is_same_v<Wide, double> ? 0x1p-53 : 0x1p-113;
     return Wide(narrow) + Wide(2 * wide);
   }
+  /// From here on the narrow format overflows, and nothing can be said of what is made from the value.
+  static double largest() { return static_cast<double>(std::numeric_limits<Narrow>::max()); }
+  static Wide unbounded() { return Wide(std::numeric_limits<double>::infinity()); }
   static double underflow() { return static_cast<double>(std::numeric_limits<Narrow>::denorm_min()); }
 
   /// Bound on |narrow − exact|. One addition rounds its result; more are bounded in any order by γ_height
@@ -92,11 +96,11 @@ struct Bound {
   Wide error() const {
     if (height == 0) return terms;
     largest_sum() = std::max(largest_sum(), static_cast<double>(magnitude));
+    if (!(magnitude < Wide(largest()))) return unbounded();
     if (height == 1) return terms + unit() * (abs(value) + terms);
     const double planned = function_contract().height;
     const Wide ku = Wide(planned > 0 && planned < height ? planned : height) * unit();
-    return ku < Wide(1) ? terms + ku / (Wide(1) - ku) * magnitude
-                        : Wide(std::numeric_limits<double>::infinity());
+    return ku < Wide(1) ? terms + ku / (Wide(1) - ku) * magnitude : unbounded();
   }
   /// This value as a single term.
   Bound closed() const { return height == 0 ? *this : term(value, error()); }
@@ -124,7 +128,7 @@ struct Bound {
     const Wide ea = a.error(), eb = b.error(), v = a.value / b.value;
     const Wide room = abs(b.value) - eb;
     if (!(room > Wide(0)))
-      return term(v, eb == Wide(0) ? Wide(0) : Wide(std::numeric_limits<double>::infinity()));
+      return term(v, eb == Wide(0) ? Wide(0) : unbounded());
     return term(v, (ea + abs(v) * eb) / room + Wide(2) * unit() * abs(v));
   }
   Bound& operator+=(const Bound& b) { return *this = *this + b; }

@@ -38,14 +38,14 @@ std::string basis_of(const Bounded& bounded, const Accuracy& accuracy);
 
 /// How canonical results compare with their bounds.
 struct Comparison {
-  std::int64_t judged = 0;   ///< elements whose wide value is finite
+  std::int64_t judged = 0;   ///< elements with a finite bound
   std::int64_t failed = 0;
   double ratio = 0.0;        ///< the largest |error| / bound; infinity where a bound of 0 is exceeded
   std::string detail{};      ///< of failures: the tensor, the range and the worst of its indices, the values
 };
 
-/// Every element of every output: |got − value| ≤ bound; whole numbers are equal. A NaN never passes unless
-/// the reference has one; an overflow passes where value and bound reach the end of the narrow format.
+/// Every element of every output: |got − value| ≤ bound; whole numbers are equal. A NaN never passes. Elements
+/// that overflow, or are made from what may overflow in the narrow format, are not judged and not counted.
 Comparison compare(const std::vector<Tensor>& got, const Bounded& bounded,
                    const std::vector<std::string>& names = {});
 
