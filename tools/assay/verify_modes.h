@@ -13,6 +13,9 @@ namespace assay::cli {
 /// --against: another program's trace of an experiment.
 int verify_against(const Arguments& arguments, const Registry& registry);
 
+/// --graphs: random models of everything that is registered.
+int verify_graphs(const Arguments& arguments, const Registry& registry);
+
 /// The experiment that is named, with --set and --seed; --backend names what is verified, not what it trains
 /// on.
 Experiment experiment_of(const Arguments& arguments, const Registry& registry);
