@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "assay/core/error.h"
 
@@ -53,6 +54,21 @@ TEST(Selector, AnEqualsSignMakesItTheWholeId) {
   EXPECT_TRUE(selector.matches("L linear+relu eigen f32 hidden (1) and more"));
   EXPECT_FALSE(selector.matches("L linear+relu eigen f32 hidden (1) and more steps"));
   EXPECT_FALSE(selector.matches("L linear"));
+}
+
+TEST(Selector, SelectsAmongIds) {
+  const std::vector<std::string> ids{"E conv2d eigen f32 unit", "L linear openmp f64 batch (3)"};
+  const Selector all(select_among(ids));
+  EXPECT_TRUE(all.matches(ids[0]));
+  EXPECT_TRUE(all.matches(ids[1]));
+  EXPECT_FALSE(all.matches(ids[0] + " stride"));
+  const Selector some(select_among(ids, "f64 or f32 and pool"));
+  EXPECT_FALSE(some.matches(ids[0]));
+  EXPECT_TRUE(some.matches(ids[1]));
+  EXPECT_FALSE(some.matches("L pool f64"));
+  const Selector one(select_among(ids, "=" + ids[0]));
+  EXPECT_TRUE(one.matches(ids[0]));
+  EXPECT_FALSE(one.matches(ids[1]));
 }
 
 TEST(Selector, KnowsWhetherItSelectsEverything) {

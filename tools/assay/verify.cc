@@ -10,6 +10,7 @@
 #include "assay/terminal.h"
 #include "assay/verify/conformance.h"
 #include "assay/verify/experiment.h"
+#include "assay/verify_last_failed.h"
 #include "assay/verify_modes.h"
 
 namespace assay::cli {
@@ -17,7 +18,7 @@ namespace {
 
 int verify_ops(const Arguments& arguments, const Registry& registry) {
   verify::OpsOptions options;
-  options.select = arguments.text("keyword");
+  options.select = selection_of(arguments, "--ops");
   options.tier = verify::parse_tier(arguments.text("tier", "standard"));
   options.stop_at_first_failure = arguments.has("exit-first");
   options.seed = static_cast<std::uint64_t>(arguments.integer("seed", 0, 1 << 30).value_or(1));
@@ -30,6 +31,7 @@ int verify_ops(const Arguments& arguments, const Registry& registry) {
   };
   const verify::Report result = verify::verify_ops(registry, options);
   bar.finish("");
+  remember_failures(result, "--ops");
   return report(result, arguments);
 }
 
@@ -93,7 +95,8 @@ std::string first_parting(const verify::Report& checks) {
 int verify_experiment(const Arguments& arguments, const Registry& registry) {
   const Experiment experiment = experiment_of(arguments, registry);
   verify::ExperimentOptions options;
-  options.select = arguments.text("keyword");
+  options.select = selection_of(arguments, arguments.positionals().front());
+  options.stop_at_first_failure = arguments.has("exit-first");
   options.backends = backends_of(arguments);
   options.dtypes = dtypes_of(arguments);
   options.samples = arguments.integer("samples", 1, 1 << 20).value_or(8);
@@ -104,6 +107,7 @@ int verify_experiment(const Arguments& arguments, const Registry& registry) {
   if (arguments.text("format", "text") != "json") {
     fmt::print("{}\n{}\n{}\n", result.table(), lockstep_table(result.checks), first_parting(result.checks));
   }
+  remember_failures(result.checks, arguments.positionals().front());
   return report(result.checks, arguments);
 }
 
@@ -128,6 +132,7 @@ Command verify_command() {
   options.push_back({"dtype", 0, "LIST", "f32, f64 (default: both)"});
   options.push_back({"samples", 0, "N", "rows of the batch, for an experiment (default: 8)"});
   options.push_back({"batch", 0, "K", "the K-th batch in the order of the data, counted from 1"});
+  options.push_back({"last-failed", 0, "", "only what failed in the last run of --ops or of the same FILE"});
   options.push_back({"exit-first", 'x', "", "stop at the first failure"});
   options.push_back({"junit", 0, "FILE", "write the checks as JUnit XML"});
   options.push_back({"format", 0, "FORMAT", "of the report", {"text", "json"}});

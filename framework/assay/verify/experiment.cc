@@ -99,6 +99,7 @@ ExperimentReport verify_experiment(const Experiment& experiment, const Registry&
         continue;
       }
       report.checks.append(train(setting, *backend, options.command, selector));
+      if (options.stop_at_first_failure && report.checks.count(Status::failed) > 0) return report;
       report.columns.push_back(fmt::format("{} {}", backend->name(), assay::name_of(dtype)));
       const std::map<std::string, Tensor> got = trace(setting, *backend);
       for (const auto& [name, id] : exact_graph.outputs()) {

@@ -20,6 +20,7 @@ struct ExperimentOptions {
   std::string select{};
   std::int64_t samples = 8;  ///< rows of the first batch at most
   std::int64_t batch = 0;
+  bool stop_at_first_failure = false;  ///< after the first backend that has one
   GradientProofOptions proof{};
   std::string command{};  ///< how this verification is called, for the commands that reproduce a check
 };

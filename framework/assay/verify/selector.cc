@@ -84,6 +84,8 @@ class Parser {
       if (!take(")")) throw Error("-k: a parenthesis is not closed");
       return inside;
     }
+    if (at_ < tokens_.size() && tokens_[at_].quoted && tokens_[at_].text.starts_with('='))
+      return std::make_unique<const Node>(Node{Node::Kind::whole, tokens_[at_++].text.substr(1)});
     std::string phrase;
     while (at_ < tokens_.size() && !tokens_[at_].is_operator())
       phrase += (phrase.empty() ? "" : " ") + tokens_[at_++].text;
@@ -126,5 +128,13 @@ Selector::Selector(Selector&&) noexcept = default;
 Selector& Selector::operator=(Selector&&) noexcept = default;
 
 bool Selector::matches(std::string_view id) const { return root_ == nullptr || matches_node(*root_, id); }
+
+std::string select_among(std::span<const std::string> ids, std::string_view expression) {
+  std::string among;
+  for (const std::string& id : ids) among += (among.empty() ? "\"=" : " or \"=") + id + "\"";
+  if (Selector(expression).everything()) return among;
+  if (expression.starts_with('=')) return "(" + among + ") and \"" + std::string(expression) + "\"";
+  return "(" + among + ") and (" + std::string(expression) + ")";
+}
 
 }  // namespace assay::verify

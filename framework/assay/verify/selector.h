@@ -1,8 +1,10 @@
-// Selector: the expression behind -k. "conv2d and not f64", "\"E conv2d\" or pool", "=E conv2d eigen f32 unit":
-// phrases are sought inside a check's id; one that starts with '=' is the whole id.
+// Selector: the expression behind -k. "conv2d and not f64", "\"E conv2d\" or pool", "=E conv2d eigen f32
+// unit": phrases are sought inside a check's id. An expression that starts with '=' is one whole id, and so
+// is a phrase in quotation marks that does: "\"=E conv2d eigen f32 unit\" or \"=L linear\"".
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -24,5 +26,8 @@ class Selector {
  private:
   std::unique_ptr<const Node> root_;
 };
+
+/// The expression for those of `ids` that `expression` selects, too.
+std::string select_among(std::span<const std::string> ids, std::string_view expression = "");
 
 }  // namespace assay::verify
