@@ -1,7 +1,7 @@
 // assay verify as its user meets it: exit codes, selections, reports for machines, what is kept between runs.
 #include <nlohmann/json.hpp>
 
-#include "command_line.h"
+#include "cli/command_line.h"
 
 namespace assay::test {
 namespace {

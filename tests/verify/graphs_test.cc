@@ -7,7 +7,6 @@
 #include <set>
 
 #include "assay/graph/differentiate.h"
-#include "assay/ops/elementwise.h"
 #include "assay/verify/experiment.h"
 #include "assay/verify/random_experiment.h"
 #include "support/temporary_directory.h"
