@@ -50,7 +50,7 @@ struct Wrong {
 TEST_F(Usage, WrongWordsAreRefusedWithARemedy) {
   const Wrong cases[] = {
       {{"rn"}, {"unknown command 'rn'", "'run'"}},
-      {{"-x"}, {"unknown command '-x'", "known commands: run, check"}},
+      {{"-x"}, {"unknown command '-x'", "known commands: run, verify"}},
       {{"help", "rn"}, {"unknown command 'rn'"}},
       {{"run"}, {"'FILE' is missing", "assay run --help"}},
       {{"run", small_, "twice"}, {"'twice' is one word too many"}},
