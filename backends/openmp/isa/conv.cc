@@ -14,7 +14,7 @@ ConvolutionPlan plan_conv2d(const Convolution& shape, int threads) {
   const Axis& width = plan.shape.width;
   plan.staging = stage_columns<T>(width, plan.direct);
   const Blocking blocking =
-      blocking_of<T>(height.output * width.output, shape.channels * height.taps * width.taps);
+      panel_blocking<T>(height.output * width.output, shape.channels * height.taps * width.taps);
   book_scratch<T>(plan, staged_elements<T>(plan.staging, shape.channels, height.input) +
                             (plan.direct ? 0 : block_scratch<T>(blocking)));
   return plan;
@@ -57,7 +57,7 @@ void conv2d(const ConvolutionPlan& plan, const T* x, const T* weight, const Epil
                         {vectors.begin * kLanes<T>, smaller(pixels, vectors.end * kLanes<T>)}};
       const MatrixRows<T> rows{weight + filter * depth, depth, 1, strides_collide<T>(depth)};
       const MatrixSink<T> sink{result, pixels, T(1), T(0), finish};
-      multiply_blocks<T>(share, depth, blocking_of<T>(pixels, depth), rows, PatchColumns<T>{patches}, sink,
+      multiply_blocks<T>(share, depth, panel_blocking<T>(pixels, depth), rows, PatchColumns<T>{patches}, sink,
                          own + staged_elements<T>(plan.staging, s.channels, s.height.input));
     }
   });

@@ -71,7 +71,7 @@ ConvolutionPlan plan_conv2d_grad_input(const Convolution& shape, int threads) {
   std::int64_t weights = 0, blocks = 0;
   for_each_phase(shape, [&](const Phase& vertical, const Phase& horizontal) {
     const Blocking blocking =
-        blocking_of<T>(vertical.axis.output * horizontal.axis.output, depth_of(shape, vertical, horizontal));
+        panel_blocking<T>(vertical.axis.output * horizontal.axis.output, depth_of(shape, vertical, horizontal));
     weights += turned_elements<T>(shape, vertical, horizontal);
     blocks = larger(blocks, block_scratch<T>(blocking) + kStripRows * blocking.columns);
   });
@@ -181,7 +181,7 @@ void conv2d_grad_input(const ConvolutionPlan& plan, const T* dy, const T* weight
       const Range vectors = indices_of(ceil_div(columns, kLanes<T>), plan.parts, parts);
       const Share share{{0, s.channels},
                         {vectors.begin * kLanes<T>, smaller(columns, vectors.end * kLanes<T>)}};
-      const Blocking blocking = blocking_of<T>(columns, depth);
+      const Blocking blocking = panel_blocking<T>(columns, depth);
       const MatrixRows<T> row_source{rows, stride, 1, false};
       if (s.height.stride == 1 && s.width.stride == 1) {
         const MatrixSink<T> whole{sink.dx, pixels, T(1), T(0), {}};

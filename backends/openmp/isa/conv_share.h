@@ -29,6 +29,14 @@ inline std::int64_t block_scratch(const Blocking& blocking) {
   return column_scratch<T>(blocking) + row_scratch<T>(blocking);
 }
 
+/// Blocks of one panel: packed patches are read by few rows of weights, and so are best read at once.
+template <class T>
+inline Blocking panel_blocking(std::int64_t columns, std::int64_t depth) {
+  const std::int64_t vectors = ceil_div(larger(columns, 1), kLanes<T>);
+  return {blocking_of<T>(columns, depth).depth,
+          ceil_div(vectors, ceil_div(vectors, kTileVectors)) * kLanes<T>};
+}
+
 /// The indices of [0, count) that belong to a range of `parts` parts.
 inline Range indices_of(std::int64_t count, std::int64_t parts, Range range) {
   return {part_of(count, parts, range.begin).begin, part_of(count, parts, range.end - 1).end};

@@ -66,27 +66,33 @@ inline bool is_read(const Axis& height, std::int64_t h) {
   return false;
 }
 
-/// One row of `width` elements, unzipped, with `padding` around it.
+template <class T>
+ASSAY_INLINE void fill(T* to, std::int64_t count, T value) {
+  for_lanes<T>(0, count, [&](std::int64_t i, auto lanes) { lanes.store(to + i, splat(value)); });
+}
+
+/// One row of `width` elements with `padding` around it ...
 template <class T>
 inline void stage_row(const Staging& s, const T* from, std::int64_t width, T padding, T* to) {
-  for (std::int64_t z = 0; z < s.stride; ++z) {
-    T* part = to + z * s.part;
+  const std::int64_t first = smaller(s.pitch, s.left), last = smaller(s.pitch, s.left + width);
+  fill(to, first, padding);
+  for_lanes<T>(0, last - first,
+               [&](std::int64_t i, auto lanes) { lanes.store(to + first + i, lanes.load(from + i)); });
+  fill(to + last, s.pitch - last, padding);
+}
+
+/// ... and unzipped.
+template <class T>
+inline void unzip_row(const Staging& s, const T* from, std::int64_t width, T padding, T* to) {
+  for (std::int64_t z = 0; z < s.stride; ++z, to += s.part) {
     // Columns of the image in this part: those at z + i·stride − left for first <= i < last.
     const std::int64_t first = smaller(s.part, z >= s.left ? 0 : ceil_div(s.left - z, s.stride));
-    const std::int64_t last =
-        larger(first, smaller(s.part, s.left + width <= z ? 0 : ceil_div(s.left + width - z, s.stride)));
-    for (std::int64_t i = 0; i < first; ++i) part[i] = padding;
-    const T* source = from + (z + first * s.stride - s.left);
-    if (s.stride == 1) {
-      for_lanes<T>(0, last - first, [&](std::int64_t i, auto lanes) {
-        lanes.store(part + first + i, lanes.load(source + i));
-      });
-    } else {
-      take_strided(source, s.stride, last - first, part + first);
-    }
-    for (std::int64_t i = last; i < s.part; ++i) part[i] = padding;
+    const std::int64_t end = s.left + width <= z ? 0 : ceil_div(s.left + width - z, s.stride);
+    const std::int64_t last = larger(first, smaller(s.part, end));
+    fill(to, first, padding);
+    take_strided(from + (z + first * s.stride - s.left), s.stride, last - first, to + first);
+    fill(to + last, s.part - last, padding);
   }
-  for (std::int64_t i = s.stride * s.part; i < s.pitch; ++i) to[i] = padding;
 }
 
 /// Some planes of one image, staged.
@@ -116,7 +122,10 @@ inline StagedImage<T> stage_image(const Staging& staging, const Axis& height, co
     for (std::int64_t h = 0; h < height.input; ++h) {
       if (!is_read(height, h)) continue;
       const std::int64_t row = plane * height.input + h;
-      stage_row(staging, image + row * width.input, width.input, padding, copies + row * staging.pitch);
+      const T* from = image + row * width.input;
+      T* to = copies + row * staging.pitch;
+      staging.stride == 1 ? stage_row(staging, from, width.input, padding, to)
+                          : unzip_row(staging, from, width.input, padding, to);
     }
   }
   return {copies, scratch, staging, height.input};
@@ -147,12 +156,6 @@ class TapColumn {
   std::int64_t index_, part_;
 };
 
-/// `count` elements; the last vector is stored whole.
-template <class T>
-ASSAY_INLINE void copy_run(const T* from, std::int64_t count, T* to) {
-  for (std::int64_t i = 0; i < count; i += kLanes<T>) store(to + i, load_up_to(from + i, count - i));
-}
-
 /// The windows over a staged image.
 template <class T>
 struct Patches {
@@ -164,6 +167,62 @@ struct Patches {
     return image.row(channel, i * height.stride + p * height.dilation - height.before);
   }
   TapColumn column(std::int64_t tap) const { return {image.staging, width, tap}; }
+};
+
+/// Pixels [first, first + pixels) as vectors put together from pieces of rows, at most `most` of them.
+template <class T, std::int64_t most>
+class Pieces {
+ public:
+  Pieces(const Patches<T>& patches, std::int64_t first, std::int64_t pixels) {
+    const std::int64_t columns = patches.width.output, pitch = patches.image.staging.pitch;
+    std::int64_t i = first / columns, j = first - i * columns;
+    for (std::int64_t at = 0; at < pixels;) {
+      const std::int64_t lane = at % kLanes<T>;
+      const std::int64_t run = smaller(kLanes<T> - lane, smaller(columns - j, pixels - at));
+      const std::int64_t h = i * patches.height.stride - patches.height.before;
+      at += run;
+      pieces_[count_++] = {lane_range<T>(static_cast<int>(lane), static_cast<int>(lane + run)),
+                           lane + run == kLanes<T> || at == pixels, h, h * pitch + j - lane, j - lane};
+      j += run;
+      if (j == columns) {
+        ++i;
+        j = 0;
+      }
+    }
+  }
+
+  int count() const { return count_; }
+
+  /// What tap (channel, p, column offset 0) reads into lane 0 of piece r.
+  const T* source(const Patches<T>& patches, std::int64_t channel, std::int64_t p, int r) const {
+    const StagedImage<T>& image = patches.image;
+    const std::int64_t row = p * patches.height.dilation, h = pieces_[r].h + row;
+    const T* inside = image.planes + (channel * image.rows + row) * image.staging.pitch + pieces_[r].offset;
+    return h >= 0 && h < image.rows ? inside : image.padding + pieces_[r].column;
+  }
+
+  /// Stores the pixels, whole vectors with zeros behind the last, from source(r).
+  template <class Source>
+  ASSAY_INLINE void copy(const Source& source, T* to) const {
+    Vec<T> v{};
+    for (int r = 0; r < count_; ++r) {
+      v = load_lanes(source(r), pieces_[r].lanes, v);
+      if (!pieces_[r].last) continue;
+      store(to, v);
+      to += kLanes<T>;
+      v = Vec<T>{};
+    }
+  }
+
+ private:
+  struct Piece {
+    LaneRange<T> lanes;
+    bool last;                    ///< of its vector
+    std::int64_t h;               ///< input row of tap row 0
+    std::int64_t offset, column;  ///< of lane 0, in the plane and in its row
+  };
+  Piece pieces_[most];
+  int count_ = 0;
 };
 
 /// Patches as columns, element (k, column): tap k = (channel, p, q) of the window of pixel `column`.
@@ -180,36 +239,25 @@ struct PatchColumns {
     return patches.row(k, 0, 0) + patches.column(0).offset() + column;
   }
 
-  // Runs of a row may be stored past their end, and the last ones past the end of the row: what follows is
-  // written later, and behind the packed columns lies the room for packed rows.
   void pack(std::int64_t column, std::int64_t columns, std::int64_t width, std::int64_t k, std::int64_t depth,
             T* to) const {
     if (depth == 0) return;  // perhaps because there are no taps
-    struct Run {
-      std::int64_t i, j, count, at;
-      const T* row;
-    };
-    Run runs[kTileVectors * kLanes<T>];
-    int count = 0;
-    for (std::int64_t at = 0; at < columns;) {
-      Run& run = runs[count++];
-      run.i = (column + at) / patches.width.output;
-      run.j = column + at - run.i * patches.width.output;
-      run.count = smaller(patches.width.output - run.j, columns - at);
-      run.at = at;
-      at += run.count;
-    }
+    constexpr std::int64_t most = kTileVectors * kLanes<T>;
+    const Pieces<T, most> pieces(patches, column, columns);
     const std::int64_t taps = patches.width.taps;
     std::int64_t q = k % taps;
     std::int64_t p = k / taps % patches.height.taps;
     std::int64_t channel = k / taps / patches.height.taps;
+    const T* sources[most];
     for (std::int64_t end = k + depth; k < end; q = 0) {
-      for (int r = 0; r < count; ++r) runs[r].row = patches.row(channel, runs[r].i, p) + runs[r].j;
+      for (int r = 0; r < pieces.count(); ++r) {
+        sources[r] = pieces.source(patches, channel, p, r);
+        __builtin_prefetch(pieces.source(patches, channel + 1, p, r));
+      }
       TapColumn tap = patches.column(q);
       for (; q < taps && k < end; ++q, ++k, tap.next(), to += width) {
         const std::int64_t offset = tap.offset();
-        if (columns < width) store(to + width - kLanes<T>, Vec<T>{});
-        for (int r = 0; r < count; ++r) copy_run(runs[r].row + offset, runs[r].count, to + runs[r].at);
+        pieces.copy([&](int r) { return sources[r] + offset; }, to);
       }
       if (++p == patches.height.taps) {
         p = 0;
@@ -224,24 +272,16 @@ template <class T>
 struct PatchRows {
   Patches<T> patches;
 
-  // The last vector of a row may be stored past its end, into the gap behind it.
   const T* rows(std::int64_t row, std::int64_t rows, std::int64_t pixel, std::int64_t pixels, T* buffer,
                 std::int64_t& stride) const {
     stride = packed_row_stride<T>(pixels);
+    const Pieces<T, kDepthBytes / static_cast<std::int64_t>(sizeof(T))> pieces(patches, pixel, pixels);
     const std::int64_t taps = patches.width.taps;
-    const std::int64_t first_i = pixel / patches.width.output;
-    const std::int64_t first_j = pixel - first_i * patches.width.output;
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const std::int64_t q = (row + r) % taps;
-      const std::int64_t p = (row + r) / taps % patches.height.taps;
-      const std::int64_t channel = (row + r) / taps / patches.height.taps;
-      const std::int64_t offset = patches.column(q).offset();
-      T* to = buffer + r * stride;
-      for (std::int64_t at = 0, i = first_i, j = first_j; at < pixels; ++i, j = 0) {
-        const std::int64_t count = smaller(patches.width.output - j, pixels - at);
-        copy_run(patches.row(channel, i, p) + offset + j, count, to + at);
-        at += count;
-      }
+    for (std::int64_t k = row; k < row + rows; ++k) {
+      const std::int64_t p = k / taps % patches.height.taps, channel = k / taps / patches.height.taps;
+      const std::int64_t offset = patches.column(k % taps).offset();
+      pieces.copy([&](int r) { return pieces.source(patches, channel, p, r) + offset; },
+                  buffer + (k - row) * stride);
     }
     return buffer;
   }

@@ -183,6 +183,47 @@ ASSAY_INLINE Mask<V> first_lanes(int count) {
   return lanes_below<V>(count, std::make_integer_sequence<int, kLanes<Element<V>>>{});
 }
 
+/// Some neighbouring lanes, in the form that load_lanes() wants.
+#if defined(ASSAY_ISA_avx512)
+template <class T>
+using LaneRange = std::conditional_t<sizeof(T) == 4, __mmask16, __mmask8>;
+#else
+template <class T>
+using LaneRange = Mask<Vec<T>>;
+#endif
+
+/// Lanes [begin, end).
+template <class T>
+ASSAY_INLINE LaneRange<T> lane_range(int begin, int end) {
+#if defined(ASSAY_ISA_avx512)
+  return static_cast<LaneRange<T>>((1u << end) - (1u << begin));
+#else
+  return first_lanes<Vec<T>>(end) & ~first_lanes<Vec<T>>(begin);
+#endif
+}
+
+/// from[i] in the lanes i of the range, v in the others, whose memory is not touched.
+ASSAY_INLINE Vec<float> load_lanes(const float* from, LaneRange<float> range, Vec<float> v) {
+#if defined(ASSAY_ISA_avx512)
+  return _mm512_mask_loadu_ps(v, range, from);
+#elif defined(ASSAY_ISA_avx2)
+  return range ? _mm256_maskload_ps(from, (__m256i)range) : v;
+#else
+  for (int i = 0; i < kLanes<float>; ++i) v[i] = range[i] ? from[i] : v[i];
+  return v;
+#endif
+}
+ASSAY_INLINE Vec<double> load_lanes(const double* from, LaneRange<double> range, Vec<double> v) {
+#if defined(ASSAY_ISA_avx512)
+  return _mm512_mask_loadu_pd(v, range, from);
+#elif defined(ASSAY_ISA_avx2)
+  return range ? _mm256_maskload_pd(from, (__m256i)range) : v;
+#else
+  for (int i = 0; i < kLanes<double>; ++i) v[i] = range[i] ? from[i] : v[i];
+  return v;
+#endif
+}
+
 /// `count` elements (all lanes where count reaches kLanes<T>), the rest zero.
 template <class T>
 ASSAY_INLINE Vec<T> load_up_to(const T* from, std::int64_t count) {
