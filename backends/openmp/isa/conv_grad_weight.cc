@@ -39,9 +39,9 @@ WeightGradPlan plan_conv2d_grad_weight(const Convolution& shape, int threads) {
   return plan;
 }
 
-template <class V, int Half = kLanes<Element<V>> / 2>
+template <class V>
 ASSAY_INLINE Element<V> sum_of_lanes(V v) {
-  for (int half = Half; half > 0; half /= 2) {
+  for (int half = kLanes<Element<V>> / 2; half > 0; half /= 2) {
     for (int i = 0; i < half; ++i) v[i] += v[i + half];
   }
   return v[0];

@@ -232,11 +232,13 @@ struct PatchColumns {
 
   const T* in_place(std::int64_t column, std::int64_t columns, std::int64_t width, std::int64_t k,
                     std::int64_t& stride) const {
-    // With one row and one tap, a channel's row is the operand's row.
+    // With one row and one tap, a channel's row is the operand's row, unless it lies in the padding.
     const bool plain = patches.height.output == 1 && patches.height.taps == 1 && patches.width.taps == 1;
     if (!plain || columns != width) return nullptr;
+    const T* row = patches.row(k, 0, 0);
+    if (row == patches.image.padding) return nullptr;
     stride = patches.image.rows * patches.image.staging.pitch;
-    return patches.row(k, 0, 0) + patches.column(0).offset() + column;
+    return row + patches.column(0).offset() + column;
   }
 
   void pack(std::int64_t column, std::int64_t columns, std::int64_t width, std::int64_t k, std::int64_t depth,

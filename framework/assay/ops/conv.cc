@@ -180,6 +180,11 @@ std::vector<Geometry> geometries() {
        .x = {1, 3, 8, 8},
        .stride = {2, 2},
        .padding = {0, 1, 0, 1}});
+  put({.label = "one row of windows, in the padding",
+       .x = {2, 3, 5, 48},
+       .kernel = {1, 1},
+       .stride = {9, 1},
+       .padding = {2, 0, 0, 0}});
   put({.label = "dilation 2x1", .x = {2, 3, 7, 5}, .dilation = {2, 1}});
   put({.label = "dilation 1x3", .x = {2, 3, 5, 11}, .dilation = {1, 3}});
   put({.label = "dilation 2x3, strided, padded",
