@@ -17,7 +17,7 @@ ASSAY_INLINE void sum_windows(const Patches<T>& patches, std::int64_t channels, 
     for (std::int64_t p = 0; p < rows; ++p, weight += columns) {
       const T* row = patches.row(c, i, p);
       if (row == patches.image.padding) continue;
-      TapColumn tap = patches.column(0);
+      TapColumn tap = patches.first;
       for (std::int64_t q = 0; q < columns; ++q, tap.next()) {
         const T* from = row + tap.offset() + j;
         const Vec<T> w = splat(weight[q]);

@@ -73,7 +73,7 @@ void add_image(const Convolution& s, const Patches<T>& patches, const T* dy, Vec
         const T* row = patches.row(c, i, p);
         if (row == patches.image.padding) continue;
         const T* line = dy + i * s.width.output;
-        TapColumn tap = patches.column(0);
+        TapColumn tap = patches.first;
         std::int64_t q = 0;
         for (; q + 3 <= s.width.taps; q += 3) add_products<T, 3>(line, row, s.width.output, tap, sums + q);
         for (; q < s.width.taps; ++q) add_products<T, 1>(line, row, s.width.output, tap, sums + q);

@@ -13,19 +13,36 @@ static_assert(kStretch % kDrawnWords == 0);
 constexpr std::int64_t kDropoutGrain = kGrain / 4;
 
 template <class T>
+struct Neighbours {
+  typedef std::uint32_t Words __attribute__((vector_size(kLanes<T> * 4)));
+  typedef std::int8_t Bytes __attribute__((vector_size(kLanes<T>)));
+};
+
+template <class T>
 void drop(const Dropout<T>& d, const PhiloxKey& key, std::int64_t first, std::int64_t last, const T* x, T* y,
           std::uint8_t* mask) {
+  using Words = typename Neighbours<T>::Words;
+  using Bytes = typename Neighbours<T>::Bytes;
+  const Vec<T> scale = splat(d.scale);
+  const BitsVec<Vec<T>> threshold = BitsVec<Vec<T>>{} + static_cast<BitsOf<T>>(d.threshold);
+  const bool all_dropped = d.threshold >> 32 != 0;  // above every word
   std::uint32_t words[kDrawnWords];
-  const bool some_kept = d.threshold >> 32 == 0;
-  const auto threshold = static_cast<std::uint32_t>(d.threshold);
   for (std::int64_t e = first; e < last; e += kDrawnWords) {
     draw(key, static_cast<std::uint32_t>(e / 4), words);
-    const int count = static_cast<int>(smaller(kDrawnWords, last - e));
-    for (int i = 0; i < count; ++i) {
-      const bool keep = (words[i] >= threshold) & some_kept;
-      y[e + i] = keep ? x[e + i] * d.scale : T(0);
-      mask[e + i] = keep ? 1 : 0;
-    }
+    for_lanes<T>(0, smaller(kDrawnWords, last - e), [&](std::int64_t i, auto lanes) {
+      Words drawn;
+      __builtin_memcpy(&drawn, words + i, sizeof drawn);
+      Mask<Vec<T>> keep = __builtin_convertvector(drawn, BitsVec<Vec<T>>) >= threshold;
+      if (all_dropped) keep = Mask<Vec<T>>{};
+      lanes.store(y + e + i, keep ? lanes.load(x + e + i) * scale : Vec<T>{});
+      const Bytes kept = __builtin_convertvector(keep, Bytes) & 1;
+      if (lanes.count == kLanes<T>) {
+        __builtin_memcpy(mask + e + i, &kept, sizeof kept);
+      } else {
+        for (int lane = 0; lane < lanes.count; ++lane)
+          mask[e + i + lane] = static_cast<std::uint8_t>(kept[lane]);
+      }
+    });
   }
 }
 

@@ -3,6 +3,8 @@
 // written to memory as a whole.
 #pragma once
 
+#include <utility>
+
 #include "backends/openmp/isa/gemm_block.h"
 #include "backends/openmp/isa/lanes.h"
 #include "backends/openmp/window_types.h"
@@ -47,11 +49,24 @@ inline std::int64_t staged_elements(const Staging& staging, std::int64_t planes,
   return round_up(staging.pitch + kStagedSlack<T> + copies, 64 / static_cast<std::int64_t>(sizeof(T)));
 }
 
-/// Every stride-th element of `from`.
+template <class V, int... Lane>
+ASSAY_INLINE V even_lanes(V a, V b, std::integer_sequence<int, Lane...>) {
+  return __builtin_shufflevector(a, b, 2 * Lane...);
+}
+
+/// to[i] = from[stride · i] for i < count.
 template <class T>
 inline void take_strided(const T* from, std::int64_t stride, std::int64_t count, T* to) {
-  if (stride == 2) {  // by far the most frequent, and vector code where the stride is known
-    for (std::int64_t i = 0; i < count; ++i) to[i] = from[2 * i];
+  constexpr int lanes = kLanes<T>;
+  if (stride == 1) {
+    for_lanes<T>(0, count, [&](std::int64_t i, auto part) { part.store(to + i, part.load(from + i)); });
+  } else if (stride == 2) {  // by far the most frequent
+    for (std::int64_t i = 0; i < count; i += lanes) {
+      const std::int64_t left = 2 * (count - i) - 1;
+      const Vec<T> a = load_up_to(from + 2 * i, left);
+      const Vec<T> b = left > lanes ? load_up_to(from + 2 * i + lanes, left - lanes) : Vec<T>{};
+      store_up_to(to + i, even_lanes(a, b, std::make_integer_sequence<int, lanes>{}), count - i);
+    }
   } else {
     for (std::int64_t i = 0; i < count; ++i) to[i] = from[stride * i];
   }
@@ -59,7 +74,7 @@ inline void take_strided(const T* from, std::int64_t stride, std::int64_t count,
 
 /// Whether some window reads input row h.
 inline bool is_read(const Axis& height, std::int64_t h) {
-  if (height.stride == 1) return true;
+  if (height.stride == 1 || (height.dilation == 1 && height.taps >= height.stride)) return true;
   for (std::int64_t k = 0; k < height.taps; ++k) {
     if ((h + height.before - k * height.dilation) % height.stride == 0) return true;
   }
@@ -71,26 +86,20 @@ ASSAY_INLINE void fill(T* to, std::int64_t count, T value) {
   for_lanes<T>(0, count, [&](std::int64_t i, auto lanes) { lanes.store(to + i, splat(value)); });
 }
 
-/// One row of `width` elements with `padding` around it ...
+/// One part of every row of a plane: columns z, z + stride, ... counted from the padding on, which is a whole
+/// row where the stride is 1.
 template <class T>
-inline void stage_row(const Staging& s, const T* from, std::int64_t width, T padding, T* to) {
-  const std::int64_t first = smaller(s.pitch, s.left), last = smaller(s.pitch, s.left + width);
-  fill(to, first, padding);
-  for_lanes<T>(0, last - first,
-               [&](std::int64_t i, auto lanes) { lanes.store(to + first + i, lanes.load(from + i)); });
-  fill(to + last, s.pitch - last, padding);
-}
-
-/// ... and unzipped.
-template <class T>
-inline void unzip_row(const Staging& s, const T* from, std::int64_t width, T padding, T* to) {
-  for (std::int64_t z = 0; z < s.stride; ++z, to += s.part) {
-    // Columns of the image in this part: those at z + i·stride − left for first <= i < last.
-    const std::int64_t first = smaller(s.part, z >= s.left ? 0 : ceil_div(s.left - z, s.stride));
-    const std::int64_t end = s.left + width <= z ? 0 : ceil_div(s.left + width - z, s.stride);
-    const std::int64_t last = larger(first, smaller(s.part, end));
+inline void stage_part(const Staging& s, const Axis& height, std::int64_t width, std::int64_t z,
+                       const T* plane, T padding, T* to) {
+  // The image has the elements first <= i < last of the part, from its column `column` on.
+  const std::int64_t first = smaller(s.part, z >= s.left ? 0 : ceil_div(s.left - z, s.stride));
+  const std::int64_t end = s.left + width <= z ? 0 : ceil_div(s.left + width - z, s.stride);
+  const std::int64_t last = larger(first, smaller(s.part, end));
+  const std::int64_t column = z + first * s.stride - s.left;
+  for (std::int64_t h = 0; h < height.input; ++h, plane += width, to += s.pitch) {
+    if (!is_read(height, h)) continue;
     fill(to, first, padding);
-    take_strided(from + (z + first * s.stride - s.left), s.stride, last - first, to + first);
+    take_strided(plane + column, s.stride, last - first, to + first);
     fill(to + last, s.part - last, padding);
   }
 }
@@ -119,14 +128,10 @@ inline StagedImage<T> stage_image(const Staging& staging, const Axis& height, co
   if (!staging.copied) return {image, scratch, staging, height.input};
   T* const copies = scratch + staging.pitch + kStagedSlack<T>;
   for (std::int64_t plane = 0; plane < planes; ++plane) {
-    for (std::int64_t h = 0; h < height.input; ++h) {
-      if (!is_read(height, h)) continue;
-      const std::int64_t row = plane * height.input + h;
-      const T* from = image + row * width.input;
-      T* to = copies + row * staging.pitch;
-      staging.stride == 1 ? stage_row(staging, from, width.input, padding, to)
-                          : unzip_row(staging, from, width.input, padding, to);
-    }
+    const T* from = image + plane * height.input * width.input;
+    T* to = copies + plane * height.input * staging.pitch;
+    for (std::int64_t z = 0; z < staging.stride; ++z)
+      stage_part(staging, height, width.input, z, from, padding, to + z * staging.part);
   }
   return {copies, scratch, staging, height.input};
 }
@@ -135,23 +140,26 @@ inline StagedImage<T> stage_image(const Staging& staging, const Axis& height, co
 class TapColumn {
  public:
   TapColumn(const Staging& staging, const Axis& width, std::int64_t tap)
-      : staging_(staging), advance_(width.dilation / staging.stride), turn_(width.dilation % staging.stride) {
+      : stride_(staging.stride),
+        length_(staging.part),
+        advance_(width.dilation / stride_),
+        turn_(width.dilation % stride_) {
     const std::int64_t z = tap * width.dilation + staging.left - width.before;
-    index_ = z / staging.stride;
-    part_ = z % staging.stride;
+    index_ = z / stride_;
+    part_ = z % stride_;
   }
-  std::int64_t offset() const { return part_ * staging_.part + index_; }
+  std::int64_t offset() const { return part_ * length_ + index_; }
   void next() {
     index_ += advance_;
     part_ += turn_;
-    if (part_ >= staging_.stride) {
-      part_ -= staging_.stride;
+    if (part_ >= stride_) {
+      part_ -= stride_;
       ++index_;
     }
   }
 
  private:
-  const Staging& staging_;
+  std::int64_t stride_, length_;
   std::int64_t advance_, turn_;
   std::int64_t index_, part_;
 };
@@ -161,6 +169,10 @@ template <class T>
 struct Patches {
   StagedImage<T> image;
   Axis height, width;
+  TapColumn first;  ///< of tap 0
+
+  Patches(const StagedImage<T>& staged, const Axis& vertical, const Axis& horizontal)
+      : image(staged), height(vertical), width(horizontal), first(staged.staging, horizontal, 0) {}
 
   /// What tap row p of the windows in output row i reads.
   const T* row(std::int64_t channel, std::int64_t i, std::int64_t p) const {
@@ -238,7 +250,7 @@ struct PatchColumns {
     const T* row = patches.row(k, 0, 0);
     if (row == patches.image.padding) return nullptr;
     stride = patches.image.rows * patches.image.staging.pitch;
-    return row + patches.column(0).offset() + column;
+    return row + patches.first.offset() + column;
   }
 
   void pack(std::int64_t column, std::int64_t columns, std::int64_t width, std::int64_t k, std::int64_t depth,

@@ -30,6 +30,19 @@ ASSAY_INLINE V at_most(V v, Element<V> most) {
   return v > most ? V{} + most : v;
 }
 
+ASSAY_INLINE void store_indices(std::int32_t* to, Integers<float> v, int count) {
+#if defined(ASSAY_ISA_avx512)
+  _mm512_mask_storeu_epi32(to, static_cast<__mmask16>((1u << count) - 1), (__m512i)v);
+#elif defined(ASSAY_ISA_avx2)
+  _mm256_maskstore_epi32(to, first_lanes_32(count), (__m256i)v);
+#else
+  for (int i = 0; i < count; ++i) to[i] = v[i];
+#endif
+}
+ASSAY_INLINE void store_indices(std::int32_t* to, Integers<double> v, int count) {
+  for (int i = 0; i < count; ++i) to[i] = static_cast<std::int32_t>(v[i]);
+}
+
 std::int64_t outputs_of(const Pooling& p) { return p.height.output * p.width.output; }
 std::int64_t inputs_of(const Pooling& p) { return p.height.input * p.width.input; }
 
@@ -96,7 +109,7 @@ void max_pool2d(const PoolingPlan& plan, const T* x, T* y, std::int32_t* index, 
     Integers<T> at = at_least(left, Integer{0}) + static_cast<Integer>((top + rows.begin) * p.width.input);
     for (std::int64_t k = rows.begin; k < rows.end; ++k) {
       const T* row = patches.row(0, i, k) + j;
-      TapColumn tap = patches.column(0);
+      TapColumn tap = patches.first;
       for (std::int64_t q = 0; q < p.width.taps; ++q, tap.next()) {
         const Vec<T> other = lanes.load(row + tap.offset());
         // NaN wins over every number, the first NaN over later ones.
@@ -107,7 +120,7 @@ void max_pool2d(const PoolingPlan& plan, const T* x, T* y, std::int32_t* index, 
     }
     const std::int64_t o = plane * outputs_of(p) + i * p.width.output + j;
     lanes.store(y + o, value);
-    for (int lane = 0; lane < lanes.count; ++lane) index[o + lane] = static_cast<std::int32_t>(at[lane]);
+    store_indices(index + o, at, lanes.count);
   };
   for_each_window(plan, x, lowest, scratch, take_largest);
 }
@@ -158,7 +171,7 @@ void avg_pool2d(const PoolingPlan& plan, const T* x, T* y, void* scratch) {
     Vec<T> sum{};
     for (std::int64_t k = rows.begin; k < rows.end; ++k) {
       const T* row = patches.row(0, i, k) + j;
-      TapColumn tap = patches.column(0);
+      TapColumn tap = patches.first;
       for (std::int64_t q = 0; q < p.width.taps; ++q, tap.next()) sum += lanes.load(row + tap.offset());
     }
     lanes.store(y + plane * outputs_of(p) + i * p.width.output + j, sum / divisors<T>(p, i, j));
