@@ -26,6 +26,14 @@ Tensor poisoned(const Spec& spec) {
   return tensor;
 }
 
+// An index that was not written, or is none, would send the next op out of its buffers.
+void require_indices(const Tensor& output, const std::string& op) {
+  if (output.dtype() != DType::i32) return;
+  for (const std::int32_t index : output.as<std::int32_t>()) {
+    if (index < 0) throw Error("op '" + op + "' leaves the index " + std::to_string(index));
+  }
+}
+
 }  // namespace
 
 Values evaluate(const Graph& graph, const Backend& backend, const Bindings& bindings) {
@@ -59,6 +67,8 @@ Values evaluate(const Graph& graph, const Backend& backend, const Bindings& bind
     }
     const Tensor scratch(Spec{DType::u8, Shape{static_cast<std::int64_t>(plan.scratch_bytes)}});
     plan.bind()->run({inputs.data(), outputs.data(), scratch.data()});
+    for (std::int32_t o = 0; o < static_cast<std::int32_t>(node.outputs.size()); ++o)
+      require_indices(values.at(ValueId{n, o}), node.op->name);
   }
   return values;
 }
