@@ -113,11 +113,14 @@ int verify_experiment(const Arguments& arguments, const Registry& registry) {
 
 int run(const Arguments& arguments) {
   const Session session(arguments);
+  if (arguments.has("mutants")) return verify_mutants(arguments);
   if (arguments.has("ops")) return verify_ops(arguments, session.registry());
   if (arguments.has("graphs")) return verify_graphs(arguments, session.registry());
   if (arguments.has("against")) return verify_against(arguments, session.registry());
   if (!arguments.positionals().empty()) return verify_experiment(arguments, session.registry());
-  throw Error("what is to be verified?").help("give an experiment file, --ops for every registered op, or --graphs N for random models");
+  throw Error("what is to be verified?")
+      .help("give an experiment file, --ops for every registered op, --graphs N for random models, or --mutants for the "
+            "verification itself");
 }
 
 }  // namespace
@@ -127,6 +130,7 @@ Command verify_command() {
   options.push_back({"ops", 0, "", "every registered op on every backend, over its geometry cases"});
   options.push_back({"against", 0, "TRACE.npz", "judge a trace that another program made of the experiment"});
   options.push_back({"graphs", 0, "N", "N random models of all layers; failing ones become small experiment files"});
+  options.push_back({"mutants", 0, "", "the verification itself: which faults of a catalogue it catches"});
   options.push_back({"keyword", 'k', "EXPR", "only checks whose id matches: words, and, or, not, ( )"});
   options.push_back({"tier", 0, "TIER", "how much is tried", {"smoke", "standard", "full"}});
   options.push_back({"dtype", 0, "LIST", "f32, f64 (default: both)"});
@@ -144,7 +148,8 @@ Command verify_command() {
            {"assay verify FILE --against torch.npz", "another program's numbers for the experiment, by our bounds"},
            {"assay verify --graphs 100 --seed 7", "random models, the same ones for the same seed"},
            {"assay verify --ops", "every op on every backend"},
-           {"assay verify --ops -k 'conv2d and not f64' --tier smoke", "some of them"}},
+           {"assay verify --ops -k 'conv2d and not f64' --tier smoke", "some of them"},
+           {"assay verify --mutants -k 'sign and conv2d'", "which faults the checks catch, by class and oracle"}},
           {{"FILE", "the experiment", false}},
           options,
           run};

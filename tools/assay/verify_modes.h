@@ -12,6 +12,8 @@ namespace assay::cli {
 
 /// --against: another program's trace of an experiment.
 int verify_against(const Arguments& arguments, const Registry& registry);
+/// --mutants: the verification itself, by what it catches of a catalogue of faults.
+int verify_mutants(const Arguments& arguments);
 
 /// --graphs: random models of everything that is registered.
 int verify_graphs(const Arguments& arguments, const Registry& registry);
