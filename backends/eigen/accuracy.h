@@ -1,7 +1,8 @@
 // Accuracy contracts of the functions that the Eigen backend evaluates, on all finite arguments and, where
 // the function has a limit there, on ±∞: |computed − f(x)| ≤ max(ulp · ulp(f(x)), absolute), where ulp(0) and
-// those of subnormal numbers are the smallest subnormal. tests/unit/eigen_accuracy_test.cc sweeps every row
-// on every instruction set. A function that leaves its row is to be mended or refused, not given a wider row.
+// those of subnormal numbers are the smallest subnormal. tests/verify/contracts_test.cc
+// sweeps every row on every instruction set, `assay verify --contracts` on this processor's. A function that
+// leaves its row is to be mended or refused, not given a wider row.
 //
 // `absolute` covers what no evaluation from a rounded argument can resolve: the roots of f′ of silu and gelu
 // and gelu's left tail; it stays below half an ulp of the largest |f| there. For silu it is the smallest

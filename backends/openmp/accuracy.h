@@ -1,7 +1,8 @@
 // Accuracy contracts of the functions that the openmp backend evaluates, on all arguments:
 // |computed − f(x)| ≤ max(ulp · ulp(f(x)), absolute), where the ulp of 0 and of a subnormal number is the
-// smallest subnormal. tests/unit/openmp_accuracy_test.cc sweeps every row on every instruction set. A
-// function that leaves its row is to be mended, not given a wider row.
+// smallest subnormal. tests/verify/contracts_test.cc sweeps every row on every instruction set,
+// `assay verify --contracts` on this processor's. A function that leaves its row is to be mended, not given a
+// wider row.
 //
 // `absolute` covers what no evaluation from a rounded argument can resolve: the roots of f′ of silu and gelu,
 // and the left tail of gelu in its form by tanh, where e^{−|z|} magnifies the rounding of z = 2√(2/π)(x +

@@ -115,12 +115,13 @@ int run(const Arguments& arguments) {
   const Session session(arguments);
   if (arguments.has("mutants")) return verify_mutants(arguments);
   if (arguments.has("ops")) return verify_ops(arguments, session.registry());
+  if (arguments.has("contracts")) return verify_contracts(arguments, session.registry());
   if (arguments.has("graphs")) return verify_graphs(arguments, session.registry());
   if (arguments.has("against")) return verify_against(arguments, session.registry());
   if (!arguments.positionals().empty()) return verify_experiment(arguments, session.registry());
   throw Error("what is to be verified?")
-      .help("give an experiment file, --ops for every registered op, --graphs N for random models, or --mutants for the "
-            "verification itself");
+      .help("give an experiment file, --ops for every registered op, --contracts for the accuracy of functions, "
+            "--graphs N for random models, or --mutants for the verification itself");
 }
 
 }  // namespace
@@ -128,6 +129,8 @@ int run(const Arguments& arguments) {
 Command verify_command() {
   std::vector<Option> options = experiment_options();
   options.push_back({"ops", 0, "", "every registered op on every backend, over its geometry cases"});
+  options.push_back({"contracts", 0, "", "every function of every backend against the accuracy that it declares"});
+  options.push_back({"exhaustive", 0, "", "with --contracts: all 2^32 floats, which takes hours"});
   options.push_back({"against", 0, "TRACE.npz", "judge a trace that another program made of the experiment"});
   options.push_back({"graphs", 0, "N", "N random models of all layers; failing ones become small experiment files"});
   options.push_back({"mutants", 0, "", "the verification itself: which faults of a catalogue it catches"});
@@ -149,6 +152,7 @@ Command verify_command() {
            {"assay verify --graphs 100 --seed 7", "random models, the same ones for the same seed"},
            {"assay verify --ops", "every op on every backend"},
            {"assay verify --ops -k 'conv2d and not f64' --tier smoke", "some of them"},
+           {"assay verify --contracts -k 'exp and f32'", "functions over their whole range"},
            {"assay verify --mutants -k 'sign and conv2d'", "which faults the checks catch, by class and oracle"}},
           {{"FILE", "the experiment", false}},
           options,

@@ -14,6 +14,8 @@ namespace assay::cli {
 int verify_against(const Arguments& arguments, const Registry& registry);
 /// --mutants: the verification itself, by what it catches of a catalogue of faults.
 int verify_mutants(const Arguments& arguments);
+/// --contracts: functions of one variable against the accuracy that backends declare.
+int verify_contracts(const Arguments& arguments, const Registry& registry);
 
 /// --graphs: random models of everything that is registered.
 int verify_graphs(const Arguments& arguments, const Registry& registry);
