@@ -11,6 +11,7 @@
 
 #include "assay/core/error.h"
 #include "assay/verify/kernel_oracles.h"
+#include "assay/verify/known_values.h"
 #include "assay/verify/rule_oracles.h"
 #include "assay/verify/selector.h"
 #include "assay/verify/statistics.h"
@@ -178,6 +179,19 @@ class OpVerification {
       }
     }
     verify_fusions(name, *backend);
+    verify_known(name, *backend);
+  }
+
+  void verify_known(const std::string& name, const Backend& backend) {
+    int number = 0;
+    for (const KnownValue& known : known_values()) {
+      if (known.op != op_.name) continue;
+      ++number;
+      for (const DType dtype : options_.dtypes) {
+        check(Oracle::known, {op_.name, name, {}, dtype, fmt::format("known value {}", number), {}},
+              [&] { return check_known(registry_, *reference_, backend, known, dtype); });
+      }
+    }
   }
 
   // The backend's patterns that begin with this op, every alternative of the ops behind it.

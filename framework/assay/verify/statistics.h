@@ -34,6 +34,11 @@ inline constexpr int kTaylorFirstExponents[] = {-12, -20, -28, -36};
 /// F, T: what a value in quad may be off by as a share of its terms: 2⁻¹¹³ and 2¹³ roundings.
 inline constexpr int kQuadRoundingExponent = -100;
 
+/// V: digits that known values have, 26 decimals; and what quad's own error is of a bound for f64, to first
+/// order the ratio of their unit roundoffs, 2⁻⁶⁰, and 2² for the functions of quad.
+inline constexpr int kKnownDigitsExponent = -82;
+inline constexpr int kQuadShareExponent = -58;
+
 /// R: reruns, and numbers of threads.
 inline constexpr int kReruns = 20;
 inline constexpr int kThreadCounts[] = {1, 2, 4, 8, 13};
