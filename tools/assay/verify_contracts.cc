@@ -71,12 +71,13 @@ int verify_contracts(const Arguments& arguments, const Registry& registry) {
   };
   const verify::ContractReport result = verify::verify_contracts(registry, options);
   if (begun) bar.finish("");
-  if (arguments.text("format", "text") != "json") {
+  const std::string table = table_of(result.rows);
+  if (!table.empty() && arguments.text("format", "text") != "json") {
     fmt::print(
         "{}\nulp, absolute: what the plan declares, error ≤ max(ulp, absolute); formula: nothing beyond the "
         "roundings "
         "of its formula.\nThe argument is that of the largest error in ulp.\n\n",
-        table_of(result.rows));
+        table);
   }
   return report(result.checks, arguments);
 }

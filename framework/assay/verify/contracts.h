@@ -24,8 +24,8 @@ struct ContractOptions {
   std::vector<std::string> ops{};       ///< empty: every function that is registered
   std::vector<std::string> backends{};  ///< empty: all
   std::vector<DType> dtypes{DType::f32, DType::f64};
-  /// f32: every so manieth bit pattern, and what FloatArguments adds; 1: all 2³² patterns.
-  std::uint64_t stride = 4099;
+  /// f32: the distance of bit patterns, a prime, and what FloatArguments adds; 1: all 2³².
+  std::uint64_t stride = 1021;
   std::uint32_t significands = 1;  ///< f64: at every exponent
   int jobs = 0;                    ///< 0: one per processor
   /// Told the processor time that all of it will take, in seconds, measured on the first arguments.
