@@ -10,50 +10,56 @@ using reference::broadcast_strides;
 using reference::Strides;
 using reference::walk;
 
-template <Scalars scalars, class F>
-void add_unary(KernelTable& kernels, std::string_view owner, std::string_view op, F f) {
-  kernels.add(op, for_every_scalar<scalars>([f]<class T>(const Site& site) {
-                return [f, n = site.input(0).count()](const Io& io) {
-                  const T* x = io.in<T>(0);
-                  T* y = io.out<T>(0);
-                  for (std::int64_t i = 0; i < n; ++i) y[i] = f(x[i]);
-                };
-              }),
-              owner);
+// The loops take the op's function by pointer, so that each is compiled once per scalar and not once per op and scalar.
+template <class T, class Result>
+using Unary = Result (*)(const T&);
+template <class T, class Result>
+using Binary = Result (*)(const T&, const T&);
+
+template <class T>
+auto unary_loop(const Site& site, Unary<T, T> f) {
+  return [f, n = site.input(0).count()](const Io& io) {
+    const T* x = io.in<T>(0);
+    T* y = io.out<T>(0);
+    for (std::int64_t i = 0; i < n; ++i) y[i] = f(x[i]);
+  };
 }
 
 // Result: the type of the output's elements, T itself or std::uint8_t for a mask.
-template <class T, class Result, class F>
-auto binary_loop(const Site& site, F f) {
+template <class T, class Result>
+auto binary_loop(const Site& site, Binary<T, Result> f) {
   const Shape shape = site.output().shape;
-  const bool dense = site.input(0).shape == shape && site.input(1).shape == shape;
   const std::array<Strides, 2> strides{broadcast_strides(site.input(0).shape, shape),
                                        broadcast_strides(site.input(1).shape, shape)};
   return [=](const Io& io) {
     const T* a = io.in<T>(0);
     const T* b = io.in<T>(1);
     Result* c = io.out<Result>(0);
-    if (dense) {
-      const std::int64_t n = shape.count();
-      for (std::int64_t i = 0; i < n; ++i) c[i] = f(a[i], b[i]);
-    } else {
-      walk(shape, strides, [&](std::int64_t i, const auto& at) { c[i] = f(a[at[0]], b[at[1]]); });
-    }
+    walk(shape, strides, [&](std::int64_t i, const auto& at) { c[i] = f(a[at[0]], b[at[1]]); });
   };
 }
 
 template <Scalars scalars, class F>
-void add_binary(KernelTable& kernels, std::string_view owner, std::string_view op, F f) {
-  kernels.add(
-      op, for_every_scalar<scalars>([f]<class T>(const Site& site) { return binary_loop<T, T>(site, f); }),
-      owner);
+void add_unary(KernelTable& kernels, std::string_view owner, std::string_view op, F) {
+  kernels.add(op, for_every_scalar<scalars>([]<class T>(const Site& site) {
+                return unary_loop<T>(site, [](const T& x) { return F()(x); });
+              }),
+              owner);
+}
+
+template <Scalars scalars, class F>
+void add_binary(KernelTable& kernels, std::string_view owner, std::string_view op, F) {
+  kernels.add(op, for_every_scalar<scalars>([]<class T>(const Site& site) {
+                return binary_loop<T, T>(site, [](const T& a, const T& b) { return F()(a, b); });
+              }),
+              owner);
 }
 
 template <class F>
-void add_comparison(KernelTable& kernels, std::string_view owner, std::string_view op, F f) {
-  kernels.add(op, for_every_scalar<Scalars::all>([f]<class T>(const Site& site) {
-                return binary_loop<T, std::uint8_t>(site,
-                                                    [f](const T& a, const T& b) { return f(a, b) ? 1 : 0; });
+void add_comparison(KernelTable& kernels, std::string_view owner, std::string_view op, F) {
+  kernels.add(op, for_every_scalar<Scalars::all>([]<class T>(const Site& site) {
+                return binary_loop<T, std::uint8_t>(
+                    site, [](const T& a, const T& b) { return static_cast<std::uint8_t>(F()(a, b)); });
               }),
               owner);
 }

@@ -51,7 +51,7 @@ function(assay_add_backend name)
   foreach(required IN LISTS arg_REQUIRES)
     target_link_libraries(assay PRIVATE $<BUILD_INTERFACE:${required}>)
   endforeach()
-  target_compile_definitions(assay PRIVATE ASSAY_WITH_${upper}=1)
+  target_compile_definitions(assay_flags INTERFACE ASSAY_WITH_${upper}=1)
   assay_add_isa_sources(${name} "${arg_REQUIRES}")
 endfunction()
 

@@ -180,7 +180,7 @@ TEST_F(InitializerTest, OrthogonalIsOrthonormalAndFollowsItsMatrix) {
   const std::pair<std::size_t, std::size_t> sizes[] = {{1, 1},  {1, 7},  {7, 1},  {5, 5},
                                                        {16, 9}, {9, 16}, {64, 64}};
   for (const auto& [rows, columns] : sizes) {
-    SCOPED_TRACE(testing::Message() << rows << " x " << columns);
+    SCOPED_TRACE(::testing::Message() << rows << " x " << columns);
     const Shape shape{static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)};
     const Matrix a{rows, columns, draw({.type = "normal"}, shape, {})};
     const Matrix q{rows, columns, draw({.type = "orthogonal"}, shape, {})};

@@ -26,7 +26,7 @@ TEST(Padding, SameIsTensorFlows) {
         for (std::int64_t dilation = 1; dilation <= 3; ++dilation) {
           const WindowAxis window{.input = extent, .size = size, .stride = stride, .dilation = dilation};
           const Sides sides = same_padding(window);
-          SCOPED_TRACE(testing::Message()
+          SCOPED_TRACE(::testing::Message()
                        << extent << " by " << size << " stride " << stride << " dilation " << dilation);
           EXPECT_EQ(sides, documented(window));
           const std::int64_t windows = (extent + sides[0] + sides[1] - window.span()) / stride + 1;

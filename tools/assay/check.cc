@@ -55,7 +55,7 @@ void print_json(const Experiment& experiment, const Problem& problem, const Prog
   fmt::print("{}\n", json.dump(2));
 }
 
-int run(const Arguments& arguments) {
+int run_check(const Arguments& arguments) {
   const Session session(arguments);
   const Experiment experiment = load(arguments, session.registry());
   for (const std::uint64_t seed : experiment.seeds) {
@@ -83,7 +83,7 @@ Command check_command() {
            {"assay check experiments/fashion_mnist/cnn.yaml --backend eigen", "the same on another backend"}},
           {{"FILE", "the experiment"}},
           options,
-          run};
+          run_check};
 }
 
 }  // namespace assay::cli

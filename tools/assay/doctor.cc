@@ -24,7 +24,7 @@ constexpr OptionalBackend kBackends[] = {{"reference", ""},
                                          {"openmp", "g++"},
                                          {"onednn", "libdnnl-dev ocl-icd-opencl-dev"}};
 
-int run(const Arguments& arguments) {
+int run_doctor(const Arguments& arguments) {
   const Session session(arguments);
   const SystemInfo system = system_info();
   fmt::print("assay         {} ({})\n", version(), build_description());
@@ -63,7 +63,7 @@ Command doctor_command() {
           {{"assay doctor", "processor, libraries, backends, data"}},
           {},
           {},
-          run};
+          run_doctor};
 }
 
 }  // namespace assay::cli

@@ -93,7 +93,7 @@ std::string json(const Experiment& experiment, const Derivation& derivation, std
 // Every value of the graph as an output, under its place in it.
 std::string value_name(ValueId id) { return fmt::format("%{}.{}", id.node, id.output); }
 
-int run(const Arguments& arguments) {
+int run_explain(const Arguments& arguments) {
   const Session session(arguments);
   if (arguments.has("output")) require_writable_place(arguments.text("output"));
   const Experiment experiment = load(arguments, session.registry());
@@ -150,7 +150,7 @@ Command explain_command() {
            {"assay explain experiments/fashion_mnist/mlp.yaml", "a summary per tensor of a larger network"}},
           {{"FILE", "the experiment"}},
           options,
-          run};
+          run_explain};
 }
 
 }  // namespace assay::cli

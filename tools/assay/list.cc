@@ -121,7 +121,7 @@ std::string render(const Item& item) {
   return text;
 }
 
-int run(const Arguments& arguments) {
+int run_list(const Arguments& arguments) {
   const Session session(arguments);
   std::vector<Kind> kinds = collect(session.registry());
   std::vector<std::string> names;
@@ -181,7 +181,7 @@ Command list_command() {
             false},
            {"NAME", "one of them", false}},
           options,
-          run};
+          run_list};
 }
 
 }  // namespace assay::cli

@@ -14,7 +14,7 @@
 namespace assay::cli {
 namespace {
 
-int run(const Arguments& arguments) {
+int run_trace(const Arguments& arguments) {
   const Session session(arguments);
   if (!arguments.has("output")) throw Error("'-o OUT.npz' is missing: where the tensors go");
   const std::filesystem::path out = arguments.text("output");
@@ -48,7 +48,7 @@ Command trace_command() {
             "the third batch, on another backend"}},
           {{"FILE", "the experiment"}},
           options,
-          run};
+          run_trace};
 }
 
 }  // namespace assay::cli

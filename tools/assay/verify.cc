@@ -111,7 +111,7 @@ int verify_experiment(const Arguments& arguments, const Registry& registry) {
   return report(result.checks, arguments);
 }
 
-int run(const Arguments& arguments) {
+int run_verify(const Arguments& arguments) {
   const Session session(arguments);
   if (arguments.has("mutants")) return verify_mutants(arguments);
   if (arguments.has("ops")) return verify_ops(arguments, session.registry());
@@ -156,7 +156,7 @@ Command verify_command() {
            {"assay verify --mutants -k 'sign and conv2d'", "which faults the checks catch, by class and oracle"}},
           {{"FILE", "the experiment", false}},
           options,
-          run};
+          run_verify};
 }
 
 }  // namespace assay::cli

@@ -43,7 +43,7 @@ std::string table_of(const std::vector<verify::FunctionError>& rows) {
   return table.empty() ? "" : table.render();
 }
 
-std::string duration(double seconds) {
+std::string about(double seconds) {
   return seconds < 120 ? fmt::format("{:.0f} s", seconds) : fmt::format("{:.0f} min", seconds / 60);
 }
 
@@ -58,7 +58,7 @@ int verify_contracts(const Arguments& arguments, const Registry& registry) {
     options.stride = 1;
     options.announce = [&](double seconds, int jobs) {
       if (arguments.has("quiet")) return;
-      fmt::print(stderr, "all 2^32 floats: about {} on {} thread{}\n", duration(seconds / jobs), jobs,
+      fmt::print(stderr, "all 2^32 floats: about {} on {} thread{}\n", about(seconds / jobs), jobs,
                  jobs == 1 ? "" : "s");
     };
   }

@@ -19,17 +19,6 @@ constexpr std::string_view kSuffix = ".npy";
 // No deflate stream expands by more: 258 bytes from 2 bits, two of which make a distance and a length code.
 constexpr std::uint64_t kDeflateLimit = 1032;
 
-struct CloseEntry {
-  void operator()(zip_file_t* entry) const { zip_fclose(entry); }
-};
-using Entry = std::unique_ptr<zip_file_t, CloseEntry>;
-
-// zip_discard() gives an archive up without writing it.
-struct DiscardArchive {
-  void operator()(zip_t* archive) const { zip_discard(archive); }
-};
-using Zip = std::unique_ptr<zip_t, DiscardArchive>;
-
 std::string open_failure(int code) {
   zip_error_t error;
   zip_error_init_with_code(&error, code);
@@ -40,7 +29,19 @@ std::string open_failure(int code) {
 
 }  // namespace
 
+struct CloseZipEntry {
+  void operator()(zip_file_t* entry) const { zip_fclose(entry); }
+};
+
+// zip_discard() gives an archive up without writing it.
+struct DiscardZip {
+  void operator()(zip_t* archive) const { zip_discard(archive); }
+};
+using Zip = std::unique_ptr<zip_t, DiscardZip>;
+
 struct NpzFile::Archive {
+  using Entry = std::unique_ptr<zip_file_t, CloseZipEntry>;
+
   std::filesystem::path path;
   std::uint64_t file_size = 0;
   Zip zip;

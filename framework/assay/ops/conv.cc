@@ -228,9 +228,9 @@ std::vector<Geometry> geometries() {
   return all;
 }
 
-enum class Role { forward, grad_input, grad_weight };
+enum class ConvolutionRole { forward, grad_input, grad_weight };
 
-std::vector<Case> convolution_cases(Role role) {
+std::vector<Case> convolution_cases(ConvolutionRole role) {
   std::vector<Case> cases;
   for (const Geometry& g : geometries()) {
     Fields fields{
@@ -239,15 +239,15 @@ std::vector<Case> convolution_cases(Role role) {
     const Shape y = convolved(x, weight, fields);
     Case c{g.label, {}, std::move(fields)};
     switch (role) {
-      case Role::forward:
+      case ConvolutionRole::forward:
         c.inputs = {{x}, {weight}};
         if (g.bias) c.inputs.push_back({Shape{g.filters}});
         break;
-      case Role::grad_input:
+      case ConvolutionRole::grad_input:
         c.inputs = {{y}, {weight}};
         c.fields.set("input", to_integers(x));
         break;
-      case Role::grad_weight:
+      case ConvolutionRole::grad_weight:
         c.inputs = {{y}, {x}};
         c.fields.set("kernel", std::vector<std::int64_t>{g.kernel[0], g.kernel[1]});
         break;
@@ -292,7 +292,7 @@ void register_conv_ops(OpTable& ops, const std::string& owner) {
                   {"x", "weight", "bias?"}, "y");
   forward.infer = infer_conv2d;
   forward.derivative = derivative_of_conv2d;
-  forward.cases = convolution_cases(Role::forward);
+  forward.cases = convolution_cases(ConvolutionRole::forward);
   add_op(ops, std::move(forward), owner);
 
   OpDef by_input = convolution("conv2d_grad_input",
@@ -305,7 +305,7 @@ void register_conv_ops(OpTable& ops, const std::string& owner) {
                              .minimum = 0});
   by_input.infer = infer_grad_input;
   by_input.derivative = derivative_of_grad_input;
-  by_input.cases = convolution_cases(Role::grad_input);
+  by_input.cases = convolution_cases(ConvolutionRole::grad_input);
   add_op(ops, std::move(by_input), owner);
 
   OpDef by_weight = convolution("conv2d_grad_weight",
@@ -318,7 +318,7 @@ void register_conv_ops(OpTable& ops, const std::string& owner) {
                               .minimum = 1});
   by_weight.infer = infer_grad_weight;
   by_weight.derivative = derivative_of_grad_weight;
-  by_weight.cases = convolution_cases(Role::grad_weight);
+  by_weight.cases = convolution_cases(ConvolutionRole::grad_weight);
   add_op(ops, std::move(by_weight), owner);
 }
 

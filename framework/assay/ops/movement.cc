@@ -7,14 +7,13 @@
 #include "assay/core/error.h"
 #include "assay/graph/differentiate.h"
 #include "assay/ops/elementwise.h"
+#include "assay/ops/operands.h"
 #include "assay/ops/reduce.h"
 
 namespace assay {
 namespace {
 
 using Integers = std::vector<std::int64_t>;
-
-Integers to_integers(const Shape& shape) { return {shape.extents().begin(), shape.extents().end()}; }
 
 int normalized_axis(std::int64_t axis, int rank) { return normalized_axes({axis}, rank).front(); }
 

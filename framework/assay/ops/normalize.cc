@@ -181,21 +181,21 @@ void derivative_of_normalize(Vjp& d, std::string_view gradient_op) {
 }
 
 // What the inputs of each op are, in terms of the scheme.
-enum class Role { forward, gradients, inference };
+enum class NormalizationRole { forward, gradients, inference };
 
-Case make_case(std::string label, const Shape& x, Fields fields, Role role) {
+Case make_case(std::string label, const Shape& x, Fields fields, NormalizationRole role) {
   const Scheme s = scheme_of({DType::f64, x}, fields);
   const CaseInput image{x}, parameter{s.parameter}, mean{s.statistic},
       variance{s.statistic, Domain::positive};
   Case c{std::move(label), {}, std::move(fields)};
   switch (role) {
-    case Role::forward:
+    case NormalizationRole::forward:
       c.inputs = {image, parameter, parameter};
       break;
-    case Role::gradients:
+    case NormalizationRole::gradients:
       c.inputs = {image, image, parameter, mean, variance};
       break;
-    case Role::inference:
+    case NormalizationRole::inference:
       c.inputs = {image, parameter, parameter, mean, variance};
       break;
   }
@@ -205,7 +205,7 @@ Case make_case(std::string label, const Shape& x, Fields fields, Role role) {
 // An epsilon of the order of the variance shows where it enters; the default one hides it.
 constexpr double kUsual = 1e-5, kLarge = 0.5;
 
-std::vector<Case> batch_cases(Role role) {
+std::vector<Case> batch_cases(NormalizationRole role) {
   std::vector<Case> cases;
   const auto put = [&](const Shape& x, double epsilon) {
     cases.push_back(
@@ -225,11 +225,11 @@ std::vector<Case> batch_cases(Role role) {
   put(Shape{17, 1, 3, 3}, kUsual);
   put(Shape{4, 2, 28, 28}, kUsual);
   put(Shape{3, 0, 5, 7}, kUsual);
-  if (role == Role::inference) put(Shape{0, 3, 5, 7}, kUsual);
+  if (role == NormalizationRole::inference) put(Shape{0, 3, 5, 7}, kUsual);
   return cases;
 }
 
-std::vector<Case> layer_cases(Role role) {
+std::vector<Case> layer_cases(NormalizationRole role) {
   std::vector<Case> cases;
   const auto put = [&](const Shape& x, std::int64_t axis, double epsilon) {
     cases.push_back(make_case(fmt::format("{} from axis {}, ε = {}", x.to_string(), axis, epsilon), x,
@@ -259,7 +259,7 @@ FieldDef epsilon_field() {
           .minimum = 0.0};
 }
 
-FieldDef axis_field() {
+FieldDef first_axis_field() {
   return {.name = "axis",
           .kind = FieldKind::integer,
           .summary = "the first normalised axis",
@@ -326,11 +326,11 @@ void register_normalize_ops(OpTable& ops, const std::string& owner) {
 
   OpDef batch = normalization("batch_norm", forward_formula + ", μ and σ² over all axes but the channels",
                               {epsilon_field()});
-  batch.cases = batch_cases(Role::forward);
+  batch.cases = batch_cases(NormalizationRole::forward);
   add_op(ops, std::move(batch), owner);
 
   OpDef batch_gradients = gradients("batch_norm_grad", gradient_formula, {epsilon_field()});
-  batch_gradients.cases = batch_cases(Role::gradients);
+  batch_gradients.cases = batch_cases(NormalizationRole::gradients);
   add_op(ops, std::move(batch_gradients), owner);
 
   OpDef inference;
@@ -341,17 +341,17 @@ void register_normalize_ops(OpTable& ops, const std::string& owner) {
   inference.fields = {epsilon_field()};
   inference.infer = infer_inference;
   inference.expand = expand_inference;
-  inference.cases = batch_cases(Role::inference);
+  inference.cases = batch_cases(NormalizationRole::inference);
   add_op(ops, std::move(inference), owner);
 
   OpDef layer = normalization("layer_norm", forward_formula + ", μ and σ² over the axes from 'axis' on",
-                              {axis_field(), epsilon_field()});
-  layer.cases = layer_cases(Role::forward);
+                              {first_axis_field(), epsilon_field()});
+  layer.cases = layer_cases(NormalizationRole::forward);
   add_op(ops, std::move(layer), owner);
 
   OpDef layer_gradients =
-      gradients("layer_norm_grad", layer_gradient_formula, {axis_field(), epsilon_field()});
-  layer_gradients.cases = layer_cases(Role::gradients);
+      gradients("layer_norm_grad", layer_gradient_formula, {first_axis_field(), epsilon_field()});
+  layer_gradients.cases = layer_cases(NormalizationRole::gradients);
   add_op(ops, std::move(layer_gradients), owner);
 }
 

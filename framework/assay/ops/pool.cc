@@ -196,9 +196,9 @@ std::vector<Geometry> geometries() {
   return all;
 }
 
-enum class Role { forward, gradient, gather };
+enum class PoolingRole { forward, gradient, gather };
 
-std::vector<Case> max_pool_cases(Role role) {
+std::vector<Case> max_pool_cases(PoolingRole role) {
   std::vector<Case> cases;
   for (const Geometry& g : geometries()) {
     const Shape x(g.x);
@@ -206,13 +206,13 @@ std::vector<Case> max_pool_cases(Role role) {
     // Any position of the plane is a legal index, more than a window would choose.
     const CaseInput index{pooled(x, fields), Domain::index, x[2] * x[3]};
     switch (role) {
-      case Role::forward:
+      case PoolingRole::forward:
         cases.push_back({g.label, {{x}}, std::move(fields)});
         break;
-      case Role::gradient:
+      case PoolingRole::gradient:
         cases.push_back({g.label, {{index.shape}, index}, {{"input", to_integers(x)}}});
         break;
-      case Role::gather:
+      case PoolingRole::gather:
         cases.push_back({g.label, {{x}, index}});
         break;
     }
@@ -220,7 +220,7 @@ std::vector<Case> max_pool_cases(Role role) {
   return cases;
 }
 
-std::vector<Case> avg_pool_cases(Role role) {
+std::vector<Case> avg_pool_cases(PoolingRole role) {
   std::vector<Case> cases;
   for (const Geometry& g : geometries()) {
     const Shape x(g.x);
@@ -230,7 +230,7 @@ std::vector<Case> avg_pool_cases(Role role) {
       Fields fields{
           {"size", g.size}, {"stride", g.stride}, {"padding", g.padding}, {"count_padding", count_padding}};
       const std::string label = g.label + (count_padding ? ", padding counted" : "");
-      if (role == Role::forward) {
+      if (role == PoolingRole::forward) {
         cases.push_back({label, {{x}}, std::move(fields)});
       } else {
         const Shape y = pooled(x, fields);
@@ -289,7 +289,7 @@ void register_pool_ops(OpTable& ops, const std::string& owner) {
   largest.derivative = [](Vjp& d) {
     d.add(0, max_pool2d_grad(d.cotangent(), d.output(1), d.input(0).shape()));
   };
-  largest.cases = max_pool_cases(Role::forward);
+  largest.cases = max_pool_cases(PoolingRole::forward);
   add_op(ops, std::move(largest), owner);
 
   // Scattering by an index and gathering by it are adjoint: each is the other's derivative.
@@ -297,7 +297,7 @@ void register_pool_ops(OpTable& ops, const std::string& owner) {
   scatter.fields = {input_field()};
   scatter.infer = infer_max_pool_grad;
   scatter.derivative = [](Vjp& d) { d.add(0, max_pool2d_gather(d.cotangent(), d.input(1))); };
-  scatter.cases = max_pool_cases(Role::gradient);
+  scatter.cases = max_pool_cases(PoolingRole::gradient);
   scatter.undifferentiated = {1};
   add_op(ops, std::move(scatter), owner);
 
@@ -306,7 +306,7 @@ void register_pool_ops(OpTable& ops, const std::string& owner) {
   lookup.derivative = [](Vjp& d) {
     d.add(0, max_pool2d_grad(d.cotangent(), d.input(1), d.input(0).shape()));
   };
-  lookup.cases = max_pool_cases(Role::gather);
+  lookup.cases = max_pool_cases(PoolingRole::gather);
   lookup.undifferentiated = {1};
   add_op(ops, std::move(lookup), owner);
 
@@ -318,7 +318,7 @@ void register_pool_ops(OpTable& ops, const std::string& owner) {
   average.derivative = [](Vjp& d) {
     d.add(0, avg_pool2d_grad(d.cotangent(), d.input(0).shape(), d.fields()));
   };
-  average.cases = avg_pool_cases(Role::forward);
+  average.cases = avg_pool_cases(PoolingRole::forward);
   add_op(ops, std::move(average), owner);
 
   // Linear in dy, and the adjoint of avg_pool2d.
@@ -329,7 +329,7 @@ void register_pool_ops(OpTable& ops, const std::string& owner) {
   spread.fields.push_back(input_field());
   spread.infer = infer_avg_pool_grad;
   spread.derivative = [](Vjp& d) { d.add(0, avg_pool2d(d.cotangent(), averaging_only(d.fields()))); };
-  spread.cases = avg_pool_cases(Role::gradient);
+  spread.cases = avg_pool_cases(PoolingRole::gradient);
   add_op(ops, std::move(spread), owner);
 
   OpDef global = pooling("global_avg_pool", "y_nc = 1/(HW) Σ_hw x_nchw", {"x"}, {"y"});

@@ -8,17 +8,17 @@
 
 namespace assay::verify {
 
-struct Selector::Node {
+struct Selector::Expression {
   enum class Kind : std::uint8_t { phrase, whole, negation, conjunction, disjunction };
   Kind kind;
   std::string text{};
-  std::unique_ptr<const Node> left{}, right{};
+  std::unique_ptr<const Expression> left{}, right{};
 };
 
 namespace {
 
-using Node = Selector::Node;
-using NodePtr = std::unique_ptr<const Node>;
+using Expression = Selector::Expression;
+using ExpressionPtr = std::unique_ptr<const Expression>;
 
 struct Token {
   std::string text;
@@ -52,8 +52,8 @@ std::vector<Token> tokens_of(std::string_view text) {
 class Parser {
  public:
   explicit Parser(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}
-  NodePtr parse() {
-    NodePtr root = disjunction();
+  ExpressionPtr parse() {
+    ExpressionPtr root = disjunction();
     if (at_ < tokens_.size()) throw Error("-k: '" + tokens_[at_].text + "' does not fit there");
     return root;
   }
@@ -64,50 +64,50 @@ class Parser {
     ++at_;
     return true;
   }
-  static NodePtr make(Node::Kind kind, NodePtr left, NodePtr right = nullptr) {
-    return std::make_unique<const Node>(Node{kind, {}, std::move(left), std::move(right)});
+  static ExpressionPtr make(Expression::Kind kind, ExpressionPtr left, ExpressionPtr right = nullptr) {
+    return std::make_unique<const Expression>(Expression{kind, {}, std::move(left), std::move(right)});
   }
-  NodePtr disjunction() {
-    NodePtr left = conjunction();
-    while (take("or")) left = make(Node::Kind::disjunction, std::move(left), conjunction());
+  ExpressionPtr disjunction() {
+    ExpressionPtr left = conjunction();
+    while (take("or")) left = make(Expression::Kind::disjunction, std::move(left), conjunction());
     return left;
   }
-  NodePtr conjunction() {
-    NodePtr left = negation();
-    while (take("and")) left = make(Node::Kind::conjunction, std::move(left), negation());
+  ExpressionPtr conjunction() {
+    ExpressionPtr left = negation();
+    while (take("and")) left = make(Expression::Kind::conjunction, std::move(left), negation());
     return left;
   }
-  NodePtr negation() {
-    if (take("not")) return make(Node::Kind::negation, negation());
+  ExpressionPtr negation() {
+    if (take("not")) return make(Expression::Kind::negation, negation());
     if (take("(")) {
-      NodePtr inside = disjunction();
+      ExpressionPtr inside = disjunction();
       if (!take(")")) throw Error("-k: a parenthesis is not closed");
       return inside;
     }
     if (at_ < tokens_.size() && tokens_[at_].quoted && tokens_[at_].text.starts_with('='))
-      return std::make_unique<const Node>(Node{Node::Kind::whole, tokens_[at_++].text.substr(1)});
+      return std::make_unique<const Expression>(Expression{Expression::Kind::whole, tokens_[at_++].text.substr(1)});
     std::string phrase;
     while (at_ < tokens_.size() && !tokens_[at_].is_operator())
       phrase += (phrase.empty() ? "" : " ") + tokens_[at_++].text;
     if (phrase.empty()) throw Error("-k: a word is missing").help("for example: -k 'conv2d and not f64'");
-    return std::make_unique<const Node>(Node{Node::Kind::phrase, std::move(phrase)});
+    return std::make_unique<const Expression>(Expression{Expression::Kind::phrase, std::move(phrase)});
   }
 
   std::vector<Token> tokens_;
   std::size_t at_ = 0;
 };
 
-bool matches_node(const Node& node, std::string_view id) {
+bool matches_node(const Expression& node, std::string_view id) {
   switch (node.kind) {
-    case Node::Kind::phrase:
+    case Expression::Kind::phrase:
       return id.find(node.text) != std::string_view::npos;
-    case Node::Kind::whole:
+    case Expression::Kind::whole:
       return id == node.text;
-    case Node::Kind::negation:
+    case Expression::Kind::negation:
       return !matches_node(*node.left, id);
-    case Node::Kind::conjunction:
+    case Expression::Kind::conjunction:
       return matches_node(*node.left, id) && matches_node(*node.right, id);
-    case Node::Kind::disjunction:
+    case Expression::Kind::disjunction:
       return matches_node(*node.left, id) || matches_node(*node.right, id);
   }
   return false;
@@ -118,7 +118,7 @@ bool matches_node(const Node& node, std::string_view id) {
 Selector::Selector(std::string_view expression) {
   if (expression.find_first_not_of(" \t\n") == std::string_view::npos) return;
   if (expression.starts_with('=')) {
-    root_ = std::make_unique<const Node>(Node{Node::Kind::whole, std::string(expression.substr(1))});
+    root_ = std::make_unique<const Expression>(Expression{Expression::Kind::whole, std::string(expression.substr(1))});
     return;
   }
   root_ = Parser(tokens_of(expression)).parse();

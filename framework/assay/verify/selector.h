@@ -21,10 +21,10 @@ class Selector {
   bool matches(std::string_view id) const;
   bool everything() const { return root_ == nullptr; }
 
-  struct Node;
+  struct Expression;
 
  private:
-  std::unique_ptr<const Node> root_;
+  std::unique_ptr<const Expression> root_;
 };
 
 /// The expression for those of `ids` that `expression` selects, too.
