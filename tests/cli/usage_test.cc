@@ -6,7 +6,7 @@
 namespace assay::test {
 namespace {
 
-const char* const kCommands[] = {"run", "check", "explain", "trace", "list", "doctor"};
+const char* const kCommands[] = {"run", "check", "explain", "trace", "list", "doctor", "verify"};
 
 class Usage : public CommandLine {
  protected:

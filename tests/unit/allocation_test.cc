@@ -17,13 +17,20 @@ namespace {
 std::atomic<bool> counting{false};
 std::atomic<int> allocations{0};
 
-void* counted(std::size_t bytes, std::size_t alignment) {
+void* counted(std::size_t bytes, std::size_t alignment, const std::nothrow_t&) noexcept {
   if (counting.load(std::memory_order_relaxed)) ++allocations;
   const std::size_t whole = (bytes + alignment - 1) / alignment * alignment;
-  if (void* memory = std::aligned_alloc(alignment, whole == 0 ? alignment : whole)) return memory;
+  return std::aligned_alloc(alignment, whole == 0 ? alignment : whole);
+}
+
+void* counted(std::size_t bytes, std::size_t alignment) {
+  if (void* memory = counted(bytes, alignment, std::nothrow)) return memory;
   throw std::bad_alloc();
 }
 }  // namespace
+
+// Every form: AddressSanitizer brings its own of those that a program does not replace, and they do not go
+// with free().
 
 void* operator new(std::size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
 void* operator new[](std::size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
@@ -32,6 +39,18 @@ void* operator new(std::size_t bytes, std::align_val_t alignment) {
 }
 void* operator new[](std::size_t bytes, std::align_val_t alignment) {
   return counted(bytes, static_cast<std::size_t>(alignment));
+}
+void* operator new(std::size_t bytes, const std::nothrow_t& tag) noexcept {
+  return counted(bytes, alignof(std::max_align_t), tag);
+}
+void* operator new[](std::size_t bytes, const std::nothrow_t& tag) noexcept {
+  return counted(bytes, alignof(std::max_align_t), tag);
+}
+void* operator new(std::size_t bytes, std::align_val_t alignment, const std::nothrow_t& tag) noexcept {
+  return counted(bytes, static_cast<std::size_t>(alignment), tag);
+}
+void* operator new[](std::size_t bytes, std::align_val_t alignment, const std::nothrow_t& tag) noexcept {
+  return counted(bytes, static_cast<std::size_t>(alignment), tag);
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
