@@ -1,6 +1,7 @@
 // Faults that are put into kernels and rules are caught, and correct code raises nothing.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "assay/faults/measure.h"
@@ -43,19 +44,31 @@ TEST(Mutants, CorrectCodeRaisesNoAlarm) {
   EXPECT_TRUE(result.false_alarms.empty()) << result.to_string();
 }
 
+TEST(Mutants, WrongCompilersAreCaught) {
+  const Measurement result = measured("program and reference");
+  EXPECT_GT(result.verdicts.size(), 20U);
+  EXPECT_EQ(survivors(result), "");
+  EXPECT_TRUE(result.ok()) << result.to_string();
+}
+
 TEST(Catalogue, NamesEveryFaultOnceAndManyRealDefects) {
   Registry registry;
   register_builtin(registry);
   std::set<std::string> ids;
-  std::size_t modelled = 0;
+  std::set<std::string> defects;
+  std::map<int, std::set<std::string>> places;  // by class
   const std::vector<Fault> faults = catalogue(registry);
   for (const Fault& fault : faults) {
     EXPECT_TRUE(ids.insert(fault.id()).second) << fault.id();
     EXPECT_GE(fault.number, 1);
     EXPECT_LE(fault.number, kClassCount);
-    modelled += fault.defect.empty() ? 0 : 1;
+    if (!fault.defect.empty()) defects.insert(fault.defect);
+    places[fault.number].insert(fault.id());
   }
-  EXPECT_GE(modelled, 40U);
+  EXPECT_GE(defects.size(), 40U);
+  EXPECT_EQ(places.size(), static_cast<std::size_t>(kClassCount));
+  for (const auto& [number, there] : places)
+    EXPECT_GE(there.size(), 10U) << number << " " << class_name(number);
 }
 
 }  // namespace

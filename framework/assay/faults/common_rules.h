@@ -5,6 +5,7 @@
 
 #include <array>
 #include <string_view>
+#include <vector>
 
 #include "assay/faults/fault.h"
 
@@ -22,6 +23,10 @@ struct Comparison {
   /// nothing else was touched.
   bool same_bits = true;
 };
+
+using Numbers = std::vector<double>;
+/// Whether the rule of that number takes `got` for `want`, tensor by tensor.
+bool accepts(int rule, const std::vector<Numbers>& got, const std::vector<Numbers>& want);
 
 /// Runs the fault beside the correct code. `right` and `wrong` are registries without and with the fault.
 Comparison compare_with_correct(const Registry& right, const Registry& wrong, const Fault& fault);

@@ -36,11 +36,12 @@ std::string_view class_name(int number) {
 
 std::vector<Fault> catalogue(const Registry& registry) {
   std::vector<Fault> all;
-  for (const auto& part : {kernel_faults, input_faults, field_faults, function_faults, rule_faults}) {
+  for (const auto& part : {kernel_faults, input_faults, field_faults, function_faults, rule_faults,
+                           reported_faults, program_faults}) {
     std::vector<Fault> faults = part(registry);
     std::move(faults.begin(), faults.end(), std::back_inserter(all));
   }
-  for (Fault& fault : all) fault.polynomial = registry.ops.at(fault.op).polynomial;
+  for (Fault& fault : all) fault.polynomial = !fault.compile && registry.ops.at(fault.op).polynomial;
   return all;
 }
 

@@ -1,5 +1,6 @@
 // Fault: one defect of the catalogue by which the verification is measured — in a kernel of a backend, in the
-// settings that a kernel works by, or in an op's derivative rule — switched on in a registry at run time.
+// settings that a kernel works by, in an op's derivative rule (each switched on in a registry at run time), or
+// in what the compiler makes of a graph.
 // A library of its own (assay_faults), linked to the command line and to tests: nothing that computes knows
 // it.
 #pragma once
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "assay/registry/registry.h"
+#include "assay/verify/experiment.h"
 
 namespace assay::faults {
 
@@ -27,7 +29,9 @@ struct Fault {
   double coherent = 0;    ///< relative error of every element alike, or 0
   /// Why this changes nothing observable on ops where it does not; empty: that would be a gap.
   std::string equivalent{};
-  std::function<void(Registry&)> inject;
+  std::function<void(Registry&)> inject{};
+  /// Of a fault of the compiler, which no registry holds: what makes programs in its place.
+  verify::Compile compile{};
   bool polynomial = false;  ///< the op is exact on integers
 
   /// "sign flipped conv2d openmp": what -k selects by.
@@ -43,5 +47,7 @@ std::vector<Fault> input_faults(const Registry& registry);
 std::vector<Fault> field_faults(const Registry& registry);
 std::vector<Fault> function_faults(const Registry& registry);
 std::vector<Fault> rule_faults(const Registry& registry);
+std::vector<Fault> reported_faults(const Registry& registry);
+std::vector<Fault> program_faults(const Registry& registry);
 
 }  // namespace assay::faults

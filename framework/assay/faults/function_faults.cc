@@ -166,7 +166,7 @@ std::vector<Kind> kinds() {
        one_at_zero()},
       {"last of ties", 20, "Theano/Theano#4568", {"max_pool2d"}, last_tie},
       {"index beside", 20, "Theano/Theano#4568", {"max_pool2d"}, beside},
-      {"no shift by the maximum", 22, "apache/mxnet#17703", exponential, overflow},
+      {"no shift by the maximum", 22, "blue-oil/blueoil#945", exponential, overflow},
       {"off below 2^-6", 25, "", functions, off_between(0, 0x1p-6)},
       {"off around 1", 25, "", functions, off_between(0.95, 1.05)},
       {"off beyond 4", 25, "", functions, off_between(4, std::numeric_limits<double>::infinity())},

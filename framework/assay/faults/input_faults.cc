@@ -99,6 +99,9 @@ bool random_input(const OpDef& op, std::size_t i) {
 bool index_input(const OpDef& op, std::size_t i) {
   return (domain_of(op, i) == Domain::index || domain_of(op, i) == Domain::step) && !random_input(op, i);
 }
+bool maximum_index(const OpDef& op, std::size_t i) {
+  return index_input(op, i) && op.name.starts_with("max_pool2d");
+}
 // Repeated along an axis of another operand in some case.
 bool broadcast_input(const OpDef& op, std::size_t i) {
   return real_input(op, i) && std::ranges::any_of(op.cases, [i](const Case& c) {
@@ -136,6 +139,11 @@ std::vector<Kind> kinds() {
        [](const Buffer& x, const Shape&) { through_f32(x); }},
       {"ignored", 23, "pytorch/pytorch#190717", random_input, zeros},
       {"rolled", 23, "pytorch/pytorch#190717", random_input, rolled},
+      {"read as the one before", 20, "Theano/Theano#4568", maximum_index,
+       [](const Buffer& x, const Shape&) {
+         auto* index = static_cast<std::int32_t*>(x.data);
+         for (std::size_t k = 0; k < x.count(); ++k) index[k] -= index[k] > 0 ? 1 : 0;
+       }},
       {"ignored", 24, "NervanaSystems/neon#111", index_input, zeros},
       {"rolled", 24, "NervanaSystems/neon#111", index_input, rolled},
   };

@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "assay/faults/program_judge.h"
 #include "assay/verify/selector.h"
 
 namespace assay::faults {
@@ -17,11 +18,12 @@ using verify::Oracle;
 
 // What a fault there is judged by: a kernel by the checks of its backend; the reference by all of them, for
 // every other check leans on it; a rule by those of rules.
-verify::OpsOptions judging(const std::string& op, const std::string& backend, const MeasureOptions& options) {
+verify::OpsOptions judging(const std::string& op, const std::string& backend, verify::Tier tier,
+                           std::uint64_t seed) {
   verify::OpsOptions ops;
   ops.ops = {op};
-  ops.tier = options.tier;
-  ops.seed = options.seed;
+  ops.tier = tier;
+  ops.seed = seed;
   ops.jobs = 1;
   if (backend.empty()) {
     ops.backends = {"reference"};
@@ -29,19 +31,13 @@ verify::OpsOptions judging(const std::string& op, const std::string& backend, co
   } else if (backend != "reference") {
     ops.backends = {backend};
     ops.oracles = {Oracle::exact, Oracle::poison, Oracle::lockstep,
-                   Oracle::bias,  Oracle::repeat, Oracle::metamorphic};
+                   Oracle::bias,  Oracle::repeat, Oracle::metamorphic,
+                   Oracle::known};
   }
   return ops;
 }
 
-Verdict judge(const std::function<void(Registry&)>& fill, const Registry& right, const Fault& fault,
-              const MeasureOptions& options) {
-  Registry wrong;
-  fill(wrong);
-  fault.inject(wrong);
-  Verdict verdict;
-  verdict.fault = fault;
-  const verify::Report report = verify::verify_ops(wrong, judging(fault.op, fault.backend, options));
+void note(Verdict& verdict, const verify::Report& report) {
   for (const verify::Check& check : report.checks()) {
     if (check.status == verify::Status::failed) {
       verdict.caught_by[static_cast<std::size_t>(check.oracle)] = true;
@@ -50,8 +46,39 @@ Verdict judge(const std::function<void(Registry&)>& fill, const Registry& right,
       verdict.ratio = std::max(verdict.ratio, check.ratio);
     }
   }
+}
+
+Verdict judge(const std::function<void(Registry&)>& fill, const Registry& right, const Fault& fault,
+              const MeasureOptions& options) {
+  Verdict verdict;
+  verdict.fault = fault;
+  if (fault.compile) {
+    const ProgramVerdict judged = judge_programs(right, fault.backend, fault.compile, options.seed);
+    note(verdict, judged.report);
+    verdict.common = judged.comparison;
+    return verdict;
+  }
+  Registry wrong;
+  fill(wrong);
+  fault.inject(wrong);
+  for (const verify::Tier tier : {verify::Tier::smoke, verify::Tier::standard, verify::Tier::full}) {
+    if (tier > options.tier || verdict.caught()) break;
+    verdict.tier = tier;
+    note(verdict, verify::verify_ops(wrong, judging(fault.op, fault.backend, tier, options.seed)));
+  }
   verdict.common = compare_with_correct(right, wrong, fault);
+  if (verdict.survived() && options.tier != verify::Tier::full) {
+    verdict.missed = verify::verify_ops(wrong, judging(fault.op, fault.backend, verify::Tier::full, options.seed))
+                         .count(verify::Status::failed) > 0;
+  }
   return verdict;
+}
+
+// Correct code before the same checks.
+verify::Report judge_correct(const Registry& right, const Fault& fault, const MeasureOptions& options) {
+  return fault.compile
+             ? judge_programs(right, fault.backend, verify::compile_as_usual, options.seed).report
+             : verify::verify_ops(right, judging(fault.op, fault.backend, options.tier, options.seed));
 }
 
 // Calls work(0), ..., work(count − 1) on several threads.
@@ -92,15 +119,16 @@ Measurement measure(const std::function<void(Registry&)>& fill, const MeasureOpt
 
   Measurement result;
   std::set<std::pair<std::string, std::string>> places;
-  for (const Fault& fault : faults) places.emplace(fault.op, fault.backend);
-  const std::vector<std::pair<std::string, std::string>> correct(places.begin(), places.end());
+  std::vector<const Fault*> correct;  // one of every place
+  for (const Fault& fault : faults) {
+    if (places.emplace(fault.op, fault.backend).second) correct.push_back(&fault);
+  }
   result.verdicts.resize(faults.size());
   std::mutex mutex;
   std::size_t done = 0;
   in_parallel(correct.size() + faults.size(), options.jobs, [&](std::size_t i) {
     if (i < correct.size()) {
-      const verify::Report report =
-          verify::verify_ops(right, judging(correct[i].first, correct[i].second, options));
+      const verify::Report report = judge_correct(right, *correct[i], options);
       const std::lock_guard lock(mutex);
       for (const verify::Check& check : report.checks()) {
         if (check.status == verify::Status::failed) result.false_alarms.push_back(check.id());

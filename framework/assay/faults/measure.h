@@ -17,6 +17,8 @@ namespace assay::faults {
 struct Verdict {
   Fault fault;
   std::array<bool, verify::kOracleCount> caught_by{};
+  verify::Tier tier = verify::Tier::smoke;  ///< the least that catches it, or the most that was tried
+  bool missed = false;  ///< not caught, though the full tier would catch it: it leaves its bound somewhere
   std::string finding{};  ///< the first failed check and its detail
   double ratio = 0;       ///< the largest error as a share of its bound that passed
   Comparison common;
@@ -29,7 +31,7 @@ struct Verdict {
 
 struct MeasureOptions {
   std::string select{};  ///< an expression over fault ids, as verify::Selector takes it
-  verify::Tier tier = verify::Tier::standard;
+  verify::Tier tier = verify::Tier::standard;  ///< for what the tiers below it do not catch
   std::uint64_t seed = 1;
   int jobs = 0;  ///< faults judged at a time; 0: one per processor
   std::function<void(const std::string& fault, std::size_t done, std::size_t faults)> progress{};

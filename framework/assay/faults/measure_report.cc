@@ -15,10 +15,29 @@ using verify::Oracle;
 
 constexpr Oracle kColumns[] = {Oracle::exact,  Oracle::poison, Oracle::lockstep,
                                Oracle::bias,   Oracle::dual,   Oracle::difference,
-                               Oracle::taylor, Oracle::repeat, Oracle::metamorphic};
+                               Oracle::taylor, Oracle::repeat, Oracle::metamorphic,
+                               Oracle::known,  Oracle::program};
+
+using Caught = std::array<bool, verify::kOracleCount>;
+
+// The fewest oracles that between them catch what all of them catch, taken greedily: "E+L".
+std::string smallest_set(std::vector<Caught> left) {
+  std::string letters;
+  std::erase_if(left, [](const Caught& by) { return std::ranges::find(by, true) == by.end(); });
+  while (!left.empty()) {
+    const Oracle best = *std::ranges::max_element(kColumns, {}, [&](Oracle oracle) {
+      return std::ranges::count_if(left,
+                                   [&](const Caught& by) { return by[static_cast<std::size_t>(oracle)]; });
+    });
+    letters += (letters.empty() ? "" : "+") + std::string(1, verify::letter_of(best));
+    std::erase_if(left, [&](const Caught& by) { return by[static_cast<std::size_t>(best)]; });
+  }
+  return letters;
+}
 
 struct Row {
   std::int64_t faults = 0, equivalent = 0, caught = 0;
+  std::vector<Caught> each{};
   std::array<std::int64_t, verify::kOracleCount> by{};
   std::array<std::int64_t, kCommonRules> common{};
 
@@ -26,6 +45,7 @@ struct Row {
     ++faults;
     equivalent += verdict.equivalent() ? 1 : 0;
     caught += verdict.caught() ? 1 : 0;
+    each.push_back(verdict.caught_by);
     for (std::size_t o = 0; o < by.size(); ++o) by[o] += verdict.caught_by[o] ? 1 : 0;
     if (verdict.equivalent()) return;
     for (std::size_t r = 0; r < common.size(); ++r) common[r] += verdict.common.rejected[r] ? 1 : 0;
@@ -43,7 +63,7 @@ std::string line(const std::string& label, const Row& row) {
   for (const Oracle oracle : kColumns) text += fmt::format("{:>6}", row.by[static_cast<std::size_t>(oracle)]);
   text += "  |";
   for (const std::int64_t count : row.common) text += fmt::format("{:>6}", count);
-  return text + "\n";
+  return text + "  | " + smallest_set(row.each) + "\n";
 }
 
 std::string matrix(const std::vector<Verdict>& verdicts) {
@@ -58,14 +78,14 @@ std::string matrix(const std::vector<Verdict>& verdicts) {
     text += fmt::format("{:>6}", std::string(1, verify::letter_of(oracle)));
   text += "  |";
   for (int r = 0; r < kCommonRules; ++r) text += fmt::format("{:>6}", fmt::format("({})", r + 1));
-  text += "\n";
+  text += "  | enough\n";
   for (const auto& [number, row] : rows)
     text += line(fmt::format("{:>2} {}", number, class_name(number)), row);
   text += line("all", all);
   text +=
       "\nOracles: E exact, P poison, L lockstep bound, S signed bias, D dual numbers, F finite differences, "
       "T Taylor, "
-      "R repeatability, M metamorphic.\nRules in common use, on the same faults:\n";
+      "R repeatability, M metamorphic, V known values, G program.\nRules in common use, on the same faults:\n";
   for (std::size_t r = 0; r < kCommonRules; ++r) {
     text += fmt::format("  ({}) {:<42} {:>6.1f}% caught\n", r + 1, kCommonRuleNames[r],
                         percent(all.common[r], all.judged()));
@@ -95,7 +115,8 @@ std::vector<Requirement> Measurement::requirements() const {
   std::vector<Requirement> all = {{"no-op, zeros or the previous output in the place of a kernel or a rule"},
                                   {"a relative error of 1e-5 or more in every element"},
                                   {"a relative error of 1e-6 in every element", 0, 0, 0.95},
-                                  {"one unit in the last place of one element, where E judges"}};
+                                  {"one unit in the last place of one element, where E judges"},
+                                  {"whatever the full tier shows to leave its bound"}};
   for (const Verdict& verdict : verdicts) {
     const Fault& fault = verdict.fault;
     const auto count = [&](std::size_t r) {
@@ -107,6 +128,7 @@ std::vector<Requirement> Measurement::requirements() const {
     if (fault.coherent >= 1e-5) count(1);
     if (fault.coherent == 1e-6) count(2);
     if (fault.kind == "one ulp in one element" && fault.polynomial) count(3);
+    if (verdict.caught() || verdict.missed) count(4);
   }
   return all;
 }
@@ -132,8 +154,8 @@ std::string Measurement::to_string() const {
     }
     if (!verdict.survived()) continue;
     ++survivors;
-    listed += fmt::format("  {:>2} {} (at most {:.2g} of a bound)\n", verdict.fault.number,
-                          verdict.fault.id(), verdict.ratio);
+    listed += fmt::format("  {:>2} {} (at most {:.2g} of a bound{})\n", verdict.fault.number, verdict.fault.id(),
+                          verdict.ratio, verdict.missed ? "; the full tier catches it" : "");
   }
   text += fmt::format("\n{} faults modelled on {} real defects.\n", modelled, defects.size());
   if (survivors > 0) text += fmt::format("\nSurvivors ({}):\n{}", survivors, listed);
@@ -158,6 +180,7 @@ std::string Measurement::to_json() const {
       if (verdict.caught_by[static_cast<std::size_t>(oracle)]) letters += verify::letter_of(oracle);
     }
     row["oracles"] = letters;
+    row["tier"] = verify::name_of(verdict.tier);
     for (std::size_t r = 0; r < kCommonRules; ++r)
       row["common"][std::string(kCommonRuleNames[r])] = verdict.common.rejected[r];
     if (!verdict.finding.empty()) row["finding"] = verdict.finding;

@@ -60,4 +60,9 @@ struct Program::Compiled {
   void bind() noexcept;
 };
 
+/// Opens a program, for those who damage one to see who notices.
+struct ProgramParts {
+  static Program::Compiled& of(Program& program) { return *program.compiled_; }
+};
+
 }  // namespace assay

@@ -91,6 +91,7 @@ class Program {
   struct Compiled;  ///< defined in compiled.h, for the compiler
 
  private:
+  friend struct ProgramParts;  // compiled.h
   explicit Program(std::unique_ptr<Compiled> compiled);
   std::unique_ptr<Compiled> compiled_;
 };

@@ -135,12 +135,9 @@ class OpVerification {
     result.ratio = outcome.ratio;
     result.judged = outcome.judged;
     if (result.status == Status::failed) {
-      result.reproduce = fmt::format("assay verify --ops --tier {} --seed {} -k '={}'", tier_name(), options_.seed, id);
+      result.reproduce = fmt::format("assay verify --ops --tier {} --seed {} -k '={}'", name_of(options_.tier), options_.seed, id);
     }
     report_.add(std::move(result));
-  }
-  std::string_view tier_name() const {
-    return options_.tier == Tier::smoke ? "smoke" : options_.tier == Tier::standard ? "standard" : "full";
   }
 
   std::uint64_t seed_of(const Case& c, int round) const {
@@ -388,6 +385,11 @@ Tier parse_tier(std::string_view name) {
   if (name == "standard") return Tier::standard;
   if (name == "full") return Tier::full;
   throw Error(fmt::format("unknown tier '{}'", name)).help("tiers: smoke, standard, full");
+}
+
+std::string_view name_of(Tier tier) noexcept {
+  constexpr std::string_view kNames[] = {"smoke", "standard", "full"};
+  return kNames[static_cast<std::size_t>(tier)];
 }
 
 Report verify_ops(const Registry& registry, const OpsOptions& options) {

@@ -23,6 +23,7 @@ namespace assay::verify {
 enum class Tier : std::uint8_t { smoke, standard, full };
 /// Throws Error for an unknown name.
 Tier parse_tier(std::string_view name);
+std::string_view name_of(Tier tier) noexcept;
 
 struct OpsOptions {
   std::string select{};                 ///< an expression as Selector takes it

@@ -34,8 +34,25 @@ std::map<std::string, Tensor> trace(const Setting& setting, const Backend& backe
   return tensors;
 }
 
-// One step of training on a backend, every op of it judged.
-Report train(const Setting& setting, const Backend& backend, const std::string& command, const Selector& selector) {
+// Whether a backend computes in a dtype at all: it takes an addition.
+std::string refuses(const Registry& registry, const Backend& backend, DType dtype) {
+  Graph graph(registry.ops);
+  const Value x = graph.input("x", {dtype, Shape{2, 2}}), w = graph.input("w", {dtype, Shape{2, 2}});
+  const std::int32_t node[] = {graph.apply("linear", {x, w}).id().node};
+  const Offer offer = backend.offer(make_site(graph, node).site);
+  if (const auto* refusal = std::get_if<Refusal>(&offer)) return refusal->reason;
+  return "";
+}
+
+}  // namespace
+
+Program compile_as_usual(const Graph& graph, std::span<const Backend* const> backends, StateStore& states,
+                         Arena& arena) {
+  return Program::compile(graph, backends, states, arena);
+}
+
+Report verify_training(const Setting& setting, const Backend& backend, const std::string& command,
+                       const Selector& selector, const Compile& compile) {
   StateStore states;
   Arena arena;
   setting.write_states(states);
@@ -43,7 +60,7 @@ Report train(const Setting& setting, const Backend& backend, const std::string& 
   const bool is_reference = backend.name() == "reference";
   std::vector<const Backend*> backends{&backend};
   if (!is_reference) backends.push_back(&setting.reference());
-  Program program = Program::compile(graph, backends, states, arena);
+  Program program = compile(graph, backends, states, arena);
   setting.set_inputs(program);
   const ProgramSubject subject{std::string(backend.name()), setting.dtype(),
                                fmt::format("{} --backend {} --dtype {}", command, backend.name(),
@@ -56,18 +73,6 @@ Report train(const Setting& setting, const Backend& backend, const std::string& 
   }
   return std::move(run.report);
 }
-
-// Whether a backend computes in a dtype at all: it takes an addition.
-std::string refuses(const Registry& registry, const Backend& backend, DType dtype) {
-  Graph graph(registry.ops);
-  const Value x = graph.input("x", {dtype, Shape{2, 2}}), w = graph.input("w", {dtype, Shape{2, 2}});
-  const std::int32_t node[] = {graph.apply("linear", {x, w}).id().node};
-  const Offer offer = backend.offer(make_site(graph, node).site);
-  if (const auto* refusal = std::get_if<Refusal>(&offer)) return refusal->reason;
-  return "";
-}
-
-}  // namespace
 
 ExperimentReport verify_experiment(const Experiment& experiment, const Registry& registry,
                                    const ExperimentOptions& options) {
@@ -98,7 +103,7 @@ ExperimentReport verify_experiment(const Experiment& experiment, const Registry&
         report.checks.add(std::move(skipped));
         continue;
       }
-      report.checks.append(train(setting, *backend, options.command, selector));
+      report.checks.append(verify_training(setting, *backend, options.command, selector));
       if (options.stop_at_first_failure && report.checks.count(Status::failed) > 0) return report;
       report.columns.push_back(fmt::format("{} {}", backend->name(), assay::name_of(dtype)));
       const std::map<std::string, Tensor> got = trace(setting, *backend);

@@ -4,13 +4,16 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "assay/experiment/experiment.h"
 #include "assay/verify/check.h"
 #include "assay/verify/gradient_proof.h"
+#include "assay/verify/setting.h"
 
 namespace assay::verify {
 
@@ -53,6 +56,16 @@ struct ExperimentReport {
 /// skipped, with the reason.
 ExperimentReport verify_experiment(const Experiment& experiment, const Registry& registry,
                                    const ExperimentOptions& options = {});
+
+/// How a graph becomes a program: Program::compile with its usual options, or what is to be judged in its place.
+using Compile = std::function<Program(const Graph&, std::span<const Backend* const>, StateStore&, Arena&)>;
+Program compile_as_usual(const Graph& graph, std::span<const Backend* const> backends, StateStore& states,
+                         Arena& arena);
+
+/// One step of training on a backend: every op of it, the data flow between them and, on the reference, the
+/// whole against the graph as the model builds it. `command` is how the verification is called.
+Report verify_training(const Setting& setting, const Backend& backend, const std::string& command,
+                       const Selector& selector, const Compile& compile = compile_as_usual);
 
 /// |got − exact| in units in the last place of `exact` rounded to the dtype of `got`, and normwise. REQUIRES:
 /// `exact` is quad, of the same shape.
