@@ -97,7 +97,7 @@ TEST_F(AllocationTest, AStepAllocatesNothing) {
     counting = false;
     EXPECT_GT(allocations, 0) << "compiling is seen to allocate";
     StepRunner runner(problem, batches, programs, 102);
-    DivergenceTracker tracker(states);
+    DivergenceTracker tracker(states, 0, 0, 0);
     const auto epochs = [&](std::int64_t first, std::int64_t last) {
       for (std::int64_t epoch = first, step = first * 3; epoch < last; ++epoch) {
         batches.start_epoch(static_cast<std::uint32_t>(epoch));

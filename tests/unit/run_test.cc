@@ -190,7 +190,7 @@ TEST_F(ExperimentRunTest, KeepsTheLastCheckpointsAndTheBest) {
   for (const auto& entry : std::filesystem::directory_iterator(report.folder / "checkpoints"))
     kept.push_back(entry.path().stem().string());
   std::ranges::sort(kept);
-  EXPECT_EQ(kept, (std::vector<std::string>{"step-00000001", "step-00000004", "step-00000005"}));
+  EXPECT_EQ(kept, (std::vector<std::string>{"latest", "step-00000001", "step-00000004", "step-00000005"}));
 }
 
 }  // namespace

@@ -121,9 +121,31 @@ void dry_run(const Experiment& experiment, const Registry& registry) {
   }
 }
 
+// The experiment of a run folder, which is continued as it was begun.
+Experiment load_recorded(const Arguments& arguments, const Registry& registry) {
+  const std::filesystem::path folder = arguments.text("resume");
+  if (!arguments.positionals().empty())
+    throw Error("--resume takes the experiment from the run folder")
+        .help("leave out '" + arguments.positionals().front() + "'");
+  for (const char* option : {"set", "backend", "seed", "run-dir", "dry-run"}) {
+    if (arguments.has(option)) {
+      throw Error(fmt::format("--{} does not go with --resume: a run is continued as it was begun", option))
+          .help("to train on with other settings, start a new run with model.weights");
+    }
+  }
+  if (!std::filesystem::exists(folder / "experiment.yaml"))
+    throw Error(fmt::format("'{}' holds no run: it has no experiment.yaml", folder.string()))
+        .help("name the folder that assay run printed as its results");
+  return load_experiment(folder / "experiment.yaml", {}, registry);
+}
+
 int run(const Arguments& arguments) {
   const Session session(arguments);
-  const Experiment experiment = load(arguments, session.registry());
+  const bool resumes = arguments.has("resume");
+  if (!resumes && arguments.positionals().empty())
+    throw Error("'FILE' is missing: the experiment").note("assay run --help shows its options");
+  const Experiment experiment =
+      resumes ? load_recorded(arguments, session.registry()) : load(arguments, session.registry());
   const bool quiet = arguments.has("quiet");
   if (arguments.has("dry-run")) {
     dry_run(experiment, session.registry());
@@ -141,8 +163,10 @@ int run(const Arguments& arguments) {
   Display display(quiet, arguments.has("verbose"));
   RunReport report;
   try {
-    report = run_experiment(experiment, session.registry(), std::filesystem::current_path(),
-                            arguments.text("run-dir"), display, stop_requested);
+    report = resumes ? resume_experiment(experiment, session.registry(), arguments.text("resume"), display,
+                                         stop_requested)
+                     : run_experiment(experiment, session.registry(), std::filesystem::current_path(),
+                                      arguments.text("run-dir"), display, stop_requested);
   } catch (const Error& error) {
     if (!display.begun()) throw;
     fmt::print(stderr, "{}", error.what());
@@ -151,14 +175,18 @@ int run(const Arguments& arguments) {
   print_results(report, experiment.seeds.size() > 1);
   const bool met = print_verdicts(report);
   fmt::print(stderr, "results: {}\n", report.folder.string());
-  if (report.status == TrainingResult::Status::interrupted) return kInterrupted;
+  if (report.status == TrainingResult::Status::interrupted) {
+    next_step(fmt::format("assay run --resume {}", report.folder.string()));
+    return kInterrupted;
+  }
   if (report.status == TrainingResult::Status::diverged) {
     fmt::print(stderr, "error: training diverged\n{}", report.seeds.back().second.diagnosis);
     return kRunFailed;
   }
-  next_step(met ? fmt::format("assay explain {}", arguments.positionals().front())
-                : fmt::format("assay run {} --set train.epochs={}", arguments.positionals().front(),
-                              experiment.epochs * 2));
+  const std::string file =
+      resumes ? (report.folder / "experiment.yaml").string() : arguments.positionals().front();
+  next_step(met ? fmt::format("assay explain {}", file)
+                : fmt::format("assay run {} --set train.epochs={}", file, experiment.epochs * 2));
   return met ? kOk : kCheckFailed;
 }
 
@@ -167,6 +195,7 @@ int run(const Arguments& arguments) {
 Command run_command() {
   std::vector<Option> options = experiment_options();
   options.push_back({"run-dir", 'o', "DIR", "write the run here instead of runs/NAME/TIME-HASH"});
+  options.push_back({"resume", 'r', "DIR", "go on with the run in this folder, from its newest checkpoint"});
   options.push_back({"dry-run", 'n', "", "check everything, run nothing"});
   options.push_back({"quiet", 'q', "", "no progress"});
   options.push_back({"verbose", 'v', "", "a line for every step"});
@@ -176,8 +205,10 @@ Command run_command() {
            {"assay run experiments/fashion_mnist/mlp.yaml --backend openmp",
             "the same network on another backend"},
            {"assay run experiments/fashion_mnist/mlp.yaml -s train.epochs=2 -s optimizer.learning_rate=0.01",
-            "with other settings"}},
-          {{"FILE", "the experiment"}},
+            "with other settings"},
+           {"assay run --resume runs/fashion-mnist-mlp/20261125T120000Z-0a1b2c3d",
+            "go on with an interrupted run"}},
+          {{"FILE", "the experiment", false}},
           options,
           run};
 }

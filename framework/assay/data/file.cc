@@ -74,12 +74,38 @@ bool write_all(int descriptor, std::span<const std::byte> bytes) {
   return true;
 }
 
-// A rename survives a crash once its directory is on the disk. Not every file system can do it; the data is
-// safe anyway.
-void sync_directory_of(const std::filesystem::path& path) {
+// Whether the file holds these bytes, one part after the other, and no more.
+bool holds(const std::filesystem::path& path, std::span<const std::span<const std::byte>> parts) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.number() < 0) return false;
+  std::vector<std::byte> buffer(std::size_t{1} << 20);
+  const auto read_some = [&](std::size_t most) {
+    ssize_t got = 0;
+    do got = ::read(file.number(), buffer.data(), std::min(most, buffer.size()));
+    while (got < 0 && errno == EINTR);
+    return got;
+  };
+  for (std::span<const std::byte> part : parts) {
+    while (!part.empty()) {
+      const ssize_t got = read_some(part.size());
+      if (got < 0) return false;
+      errno = EIO;  // what a difference means
+      if (got == 0 || std::memcmp(buffer.data(), part.data(), static_cast<std::size_t>(got)) != 0)
+        return false;
+      part = part.subspan(static_cast<std::size_t>(got));
+    }
+  }
+  errno = EIO;
+  return read_some(1) == 0;
+}
+
+// A rename survives a crash once its directory is on the disk. File systems that cannot do that say so, and
+// the data is safe anyway; any other failure is one.
+bool sync_directory_of(const std::filesystem::path& path) {
   const std::filesystem::path parent = path.has_parent_path() ? path.parent_path() : ".";
   const Descriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.number() >= 0) ::fsync(directory.number());
+  if (directory.number() < 0) return errno == EACCES;  // written to, but not to be read
+  return ::fsync(directory.number()) == 0 || errno == EINVAL || errno == ENOTSUP;
 }
 
 std::uint64_t machine_memory() {
@@ -150,13 +176,16 @@ void write_atomically(const std::filesystem::path& path, std::span<const std::sp
   bool written = std::ranges::all_of(parts, [&](auto part) { return write_all(file.number(), part); });
   written = written && ::fsync(file.number()) == 0;
   written = written && file.close();
+  written = written && holds(temporary, parts);
   written = written && ::rename(temporary.c_str(), path.c_str()) == 0;
   if (!written) {
     const std::string why = reason();
     ::unlink(temporary.c_str());
     fail(path, fmt::format("cannot write '{}': {}", path.string(), why));
   }
-  sync_directory_of(path);
+  if (!sync_directory_of(path))
+    fail(path, fmt::format("'{}' was written, but its directory may not be on the disk: {}", path.string(),
+                           reason()));
 }
 
 Tensor allocate(const Spec& spec, const std::filesystem::path& path) {

@@ -32,8 +32,8 @@ std::uint64_t size(const std::filesystem::path& path);
 std::vector<std::byte> read(const std::filesystem::path& path);
 
 /// The parts, one after the other, as the whole content of `path`: written beside it, forced to the disk,
-/// then renamed, so that a reader sees the old file or the new one and never a part. Throws Error, and leaves
-/// nothing behind.
+/// read again, then renamed, so that a reader sees the old file or the new one and never a part. Throws Error, and leaves
+/// nothing behind; a failed fsync is not tried again, for the second one may claim what the first one lost.
 void write_atomically(const std::filesystem::path& path, std::span<const std::span<const std::byte>> parts);
 
 /// A tensor of zeros for values that `path` promises. Throws Error where the bytes overflow or exceed the

@@ -175,6 +175,8 @@ SafeTensors read_safetensors(const std::filesystem::path& path) {
   const std::string_view text(reinterpret_cast<const char*>(content.data()), length);
   if (!text.starts_with('{'))
     file::fail(path, "the header does not begin with '{' at byte 8", "this is no safetensors file");
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos)  // where the JSON library would stop
+    file::fail(path, fmt::format("the header has a NUL byte at byte {}", kLengthBytes + nul), kRemedy);
   const Json header = parse_header(text, path);
   const std::span<const std::byte> data = content.subspan(length);
 

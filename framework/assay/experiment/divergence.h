@@ -32,7 +32,11 @@ class DivergenceTracker {
   /// Steps between copies of the state: what a replay costs at most, against a copy's share of a step.
   static constexpr std::int64_t kInterval = 64;
 
-  explicit DivergenceTracker(const StateStore& states) { snapshot_.save(states); }
+  /// Training stands before step `step` (from 0), batch `k` of epoch `epoch`.
+  DivergenceTracker(const StateStore& states, std::int64_t step, std::int64_t epoch, std::int64_t k)
+      : step_(step), epoch_(epoch), k_(k) {
+    snapshot_.save(states);
+  }
 
   /// Called before step `step` (from 0), batch `k` of epoch `epoch`.
   void before_step(const StateStore& states, std::int64_t step, std::int64_t epoch, std::int64_t k);
@@ -44,7 +48,7 @@ class DivergenceTracker {
 
  private:
   StateSnapshot snapshot_;
-  std::int64_t step_ = 0, epoch_ = 0, k_ = 0;
+  std::int64_t step_, epoch_, k_;
 };
 
 }  // namespace assay

@@ -226,9 +226,9 @@ void Problem::initialize(StateStore& states) const {
     given.erase(found);
   }
   for (const auto& [name, tensor] : given) {
-    // An optimizer's slot (see StateInfo), from a checkpoint: training starts anew from its weights, perhaps
-    // with another optimizer. No parameter is named like this.
-    if (name.starts_with("optimizer/")) continue;
+    // From a checkpoint, an optimizer's slot (see StateInfo) or the best state: training starts anew from its weights,
+    // perhaps with another optimizer. No parameter is named like this.
+    if (name.starts_with("optimizer/") || name.starts_with("best/")) continue;
     add(fmt::format("the model has no '{}', which the weights hold", name),
         suggestion("parameter", name, known));
   }

@@ -2,25 +2,26 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
 
+#include "assay/data/file.h"
+#include "assay/experiment/checkpoint_folder.h"
 #include "assay/experiment/emit_yaml.h"
+#include "assay/experiment/run_lock.h"
 #include "assay/experiment/run_record.h"
+#include "assay/experiment/summary.h"
 
 namespace assay {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 // Writes what passes by, and passes it on.
 class Recorder final : public RunObserver {
  public:
-  Recorder(RunObserver& next, const std::filesystem::path& folder, const Problem& problem)
-      : next_(next),
-        problem_(problem),
-        metrics_(folder / "metrics.jsonl"),
-        checkpoints_(folder / "checkpoints", problem.experiment()) {}
+  Recorder(RunObserver& next, const std::filesystem::path& folder, const Experiment& experiment)
+      : next_(next), metrics_(folder / "metrics.jsonl"), checkpoints_(folder / "checkpoints", experiment) {}
 
   void begin_epoch(std::int64_t epoch, std::int64_t epochs, std::int64_t steps) override {
     next_.begin_epoch(epoch, epochs, steps);
@@ -35,32 +36,37 @@ class Recorder final : public RunObserver {
     next_.row(row);
   }
   void message(const std::string& text) override { next_.message(text); }
-  void may_save(std::int64_t step, std::int64_t epoch, bool end_of_epoch, const StateStore& states,
-                const std::map<std::string, double>& metrics) override {
-    checkpoints_.may_save(step, epoch, end_of_epoch, problem_.model(), states, metrics);
+  void may_save(const Trainer& trainer, bool end_of_epoch) override {
+    if (checkpoints_.is_due(trainer.progress(), end_of_epoch)) save(trainer);
   }
-  void flush() { metrics_.flush(); }
+
+  // The rows first: a checkpoint says how many there are.
+  void save(const Trainer& trainer) {
+    Checkpoint checkpoint = trainer.checkpoint();
+    checkpoint.metrics_bytes = metrics_.sync();
+    checkpoints_.save(std::move(checkpoint));
+  }
+  // From the newest checkpoint, or from the beginning.
+  void resume(Trainer& trainer) {
+    std::vector<std::string> findings;
+    const std::optional<Checkpoint> checkpoint = checkpoints_.newest(findings);
+    for (const std::string& finding : findings) next_.message(finding);
+    if (checkpoint) trainer.resume(*checkpoint);
+    metrics_.truncate(checkpoint ? checkpoint->metrics_bytes : 0);
+    next_.message(checkpoint ? fmt::format("resumed after step {}, in epoch {}", trainer.progress().step,
+                                           trainer.progress().epoch + 1)
+                             : "no checkpoint: started from the beginning");
+  }
+  void finish(bool interrupted) {
+    metrics_.sync();
+    if (!interrupted) checkpoints_.clear();
+  }
 
  private:
   RunObserver& next_;
-  const Problem& problem_;
   MetricsFile metrics_;
   CheckpointFolder checkpoints_;
 };
-
-std::string_view name_of(TrainingResult::Status status) {
-  switch (status) {
-    case TrainingResult::Status::finished:
-      return "finished";
-    case TrainingResult::Status::stopped_early:
-      return "stopped early";
-    case TrainingResult::Status::diverged:
-      return "diverged";
-    case TrainingResult::Status::interrupted:
-      return "interrupted";
-  }
-  return "";
-}
 
 std::map<std::string, Statistic> statistics(
     const std::vector<std::pair<std::uint64_t, TrainingResult>>& seeds) {
@@ -83,43 +89,6 @@ std::map<std::string, Statistic> statistics(
   return result;
 }
 
-Json number(double value) {
-  if (std::isnan(value)) return "NaN";
-  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
-  return value;
-}
-
-std::string summary(const RunReport& report) {
-  Json json{{"status", name_of(report.status)}};
-  for (const auto& [name, statistic] : report.metrics) {
-    json["metrics"][name] = {{"mean", number(statistic.mean)}, {"deviation", number(statistic.deviation)}};
-  }
-  for (const auto& [seed, training] : report.seeds) {
-    Json one{{"seed", seed},
-             {"status", name_of(training.status)},
-             {"steps", training.steps},
-             {"epochs", training.epochs}};
-    for (const auto& [name, value] : training.metrics) one["metrics"][name] = number(value);
-    for (const auto& [part, matrix] : training.confusion) {
-      Json rows = Json::array();
-      for (std::int64_t r = 0; r < matrix.classes; ++r) {
-        rows.push_back(std::vector<std::int64_t>(matrix.counts.begin() + r * matrix.classes,
-                                                 matrix.counts.begin() + (r + 1) * matrix.classes));
-      }
-      one["confusion_matrix"][part] = std::move(rows);
-    }
-    if (!training.diagnosis.empty()) one["diagnosis"] = training.diagnosis;
-    json["seeds"].push_back(std::move(one));
-  }
-  for (const Verdict& verdict : report.verdicts) {
-    Json one{{"metric", verdict.expectation.metric}, {"value", number(verdict.value)}, {"met", verdict.met}};
-    if (verdict.expectation.minimum) one["min"] = *verdict.expectation.minimum;
-    if (verdict.expectation.maximum) one["max"] = *verdict.expectation.maximum;
-    json["expect"].push_back(std::move(one));
-  }
-  return json.dump(2) + "\n";
-}
-
 std::vector<Verdict> judge(const Experiment& experiment, const std::map<std::string, Statistic>& metrics) {
   std::vector<Verdict> verdicts;
   for (const Expectation& expectation : experiment.expectations) {
@@ -133,43 +102,109 @@ std::vector<Verdict> judge(const Experiment& experiment, const std::map<std::str
   return verdicts;
 }
 
+// The folder of a run, held while it goes on; made by the first problem that holds.
+class RunFolder {
+ public:
+  // Of a new run.
+  RunFolder(const std::filesystem::path& root, const std::filesystem::path& chosen)
+      : root_(root), chosen_(chosen) {}
+  // Of one to be continued.
+  explicit RunFolder(std::filesystem::path folder) : folder_(std::move(folder)), resumed_(true) {
+    lock_.emplace(folder_);
+  }
+
+  bool resumed() const { return resumed_; }
+  const std::filesystem::path& path() const { return folder_; }
+  std::filesystem::path file(const char* name) const { return folder_ / name; }
+
+  void open(const Problem& problem, const Trainer& trainer, RunObserver& observer) {
+    if (opened_) return;
+    opened_ = true;
+    const std::string environment = environment_text(problem, trainer.program());
+    if (resumed_) {
+      if (!holds(file("environment.json"), environment))
+        observer.message(
+            "note: version, machine, libraries or threads are not those that began the run "
+            "(environment.json)");
+      return;
+    }
+    folder_ = make_run_directory(problem.experiment(), root_, chosen_);
+    lock_.emplace(folder_);
+    write_text(file("experiment.yaml"), emit_yaml(problem.experiment().resolved));
+    write_text(file("environment.json"), environment);
+  }
+
+ private:
+  static bool holds(const std::filesystem::path& path, const std::string& text) {
+    if (!std::filesystem::exists(path)) return false;
+    const std::vector<std::byte> bytes = file::read(path);
+    return std::ranges::equal(bytes, std::as_bytes(std::span(text)));
+  }
+
+  std::filesystem::path root_, chosen_, folder_;
+  bool resumed_ = false, opened_ = false;
+  std::optional<RunLock> lock_;
+};
+
+RunReport train_seeds(const Experiment& experiment, const Registry& registry, RunFolder& folder,
+                      RunObserver& observer, const std::atomic<bool>& stop) {
+  RunReport report;
+  if (folder.resumed()) report.seeds = read_summary(folder.file("summary.json"));
+  std::erase_if(report.seeds,
+                [](const auto& seed) { return seed.second.status == TrainingResult::Status::interrupted; });
+  for (const std::uint64_t seed : experiment.seeds) {
+    const auto trained = std::ranges::find(report.seeds, seed, [](const auto& one) { return one.first; });
+    if (trained != report.seeds.end()) {
+      report.status = trained->second.status;
+      if (report.status == TrainingResult::Status::diverged) break;
+      continue;
+    }
+    const Problem problem(experiment, registry, seed);
+    Trainer trainer(problem);
+    folder.open(problem, trainer, observer);  // the first problem has found every error of the configuration
+    std::filesystem::path place = folder.path();
+    if (experiment.seeds.size() > 1) {
+      place /= fmt::format("seed-{}", seed);
+      std::filesystem::create_directories(place);
+      observer.message(fmt::format("seed {}", seed));
+    }
+    Recorder recorder(observer, place, experiment);
+    if (folder.resumed()) recorder.resume(trainer);
+    TrainingResult result = trainer.run(recorder, stop);
+    report.status = result.status;
+    const bool interrupted = result.status == TrainingResult::Status::interrupted;
+    const bool diverged = result.status == TrainingResult::Status::diverged;
+    if (interrupted) recorder.save(trainer);
+    // What a diverged run leaves is the replay's state, not a result.
+    if (!diverged) write_weights(place / "weights.safetensors", problem.model(), trainer.states());
+    recorder.finish(interrupted);
+    report.seeds.emplace_back(seed, std::move(result));
+    report.metrics = statistics(report.seeds);
+    report.verdicts = judge(experiment, report.metrics);
+    // After every seed, so that a run which is killed has it when it is continued.
+    write_text(folder.file("summary.json"), summary_text(report));
+    if (interrupted || diverged) break;
+  }
+  report.folder = folder.path();
+  report.metrics = statistics(report.seeds);
+  report.verdicts = judge(experiment, report.metrics);
+  return report;
+}
+
 }  // namespace
 
 RunReport run_experiment(const Experiment& experiment, const Registry& registry,
                          const std::filesystem::path& root, const std::filesystem::path& chosen_folder,
                          RunObserver& observer, const std::atomic<bool>& stop) {
-  RunReport report;
-  for (const std::uint64_t seed : experiment.seeds) {
-    const Problem problem(experiment, registry, seed);
-    Trainer trainer(problem);
-    if (report.folder.empty()) {  // the first problem has found every error of the configuration
-      report.folder = make_run_directory(experiment, root, chosen_folder);
-      write_text(report.folder / "experiment.yaml", emit_yaml(experiment.resolved));
-      write_environment(report.folder / "environment.json", problem, trainer.program());
-    }
-    std::filesystem::path folder = report.folder;
-    if (experiment.seeds.size() > 1) {
-      folder /= fmt::format("seed-{}", seed);
-      std::filesystem::create_directories(folder);
-      observer.message(fmt::format("seed {}", seed));
-    }
-    Recorder recorder(observer, folder, problem);
-    TrainingResult result = trainer.run(recorder, stop);
-    recorder.flush();
-    // What a diverged run leaves is the replay's state, not a result.
-    if (result.status != TrainingResult::Status::diverged) {
-      write_weights(folder / "weights.safetensors", problem.model(), trainer.states(), false);
-    }
-    report.status = result.status;
-    report.seeds.emplace_back(seed, std::move(result));
-    const bool ended = report.status == TrainingResult::Status::diverged ||
-                       report.status == TrainingResult::Status::interrupted;
-    if (ended) break;
-  }
-  report.metrics = statistics(report.seeds);
-  report.verdicts = judge(experiment, report.metrics);
-  write_text(report.folder / "summary.json", summary(report));
-  return report;
+  RunFolder folder(root, chosen_folder);
+  return train_seeds(experiment, registry, folder, observer, stop);
+}
+
+RunReport resume_experiment(const Experiment& experiment, const Registry& registry,
+                            const std::filesystem::path& folder, RunObserver& observer,
+                            const std::atomic<bool>& stop) {
+  RunFolder held(folder);
+  return train_seeds(experiment, registry, held, observer, stop);
 }
 
 }  // namespace assay

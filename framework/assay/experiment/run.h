@@ -31,10 +31,19 @@ struct RunReport {
   std::vector<Verdict> verdicts;
 };
 
-/// Trains every seed. `folder` is the run's, made by make_run_directory(). Throws Error for a configuration
-/// that does not hold (before anything is written) and where the disk does not take the record.
+/// Trains every seed, in a new run folder: `chosen_folder`, or one under `root`. Throws Error for a
+/// configuration that does not hold (before anything is written) and where the disk does not take the record.
+/// An interrupted run leaves a checkpoint.
 RunReport run_experiment(const Experiment& experiment, const Registry& registry,
                          const std::filesystem::path& root, const std::filesystem::path& chosen_folder,
                          RunObserver& observer, const std::atomic<bool>& stop);
+
+/// Goes on with the run in `folder`, whose experiment this is: seeds that are done are taken from its
+/// summary, the one under way from its newest checkpoint that is whole. Weights and metrics end as those of a
+/// run that was never interrupted, byte for byte. Throws Error as run_experiment() does, and where another
+/// process holds the folder.
+RunReport resume_experiment(const Experiment& experiment, const Registry& registry,
+                            const std::filesystem::path& folder, RunObserver& observer,
+                            const std::atomic<bool>& stop);
 
 }  // namespace assay

@@ -9,7 +9,6 @@
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "assay/core/isa.h"
 #include "assay/core/system.h"
@@ -65,7 +64,10 @@ std::filesystem::path make_run_directory(const Experiment& experiment, const std
     const auto hash = static_cast<std::uint32_t>(XXH3_64bits(yaml.data(), yaml.size()));
     const std::string stem = fmt::format("{:%Y%m%dT%H%M%SZ}-{:08x}", fmt::gmtime(std::time(nullptr)), hash);
     folder = root / "runs" / experiment.name / stem;
-    for (int again = 2; std::filesystem::exists(folder); ++again)
+    std::error_code failure;
+    std::filesystem::create_directories(folder.parent_path(), failure);
+    // Who makes it has it: another run may start in the same second.
+    for (int again = 2; !failure && !std::filesystem::create_directory(folder, failure); ++again)
       folder.replace_filename(fmt::format("{}-{}", stem, again));
   } else if (std::filesystem::exists(chosen / "experiment.yaml")) {
     throw Error(fmt::format("'{}' holds a run already", chosen.string()))
@@ -97,12 +99,32 @@ void MetricsFile::flush() {
   if (std::fflush(file_) != 0) fail(path_, "cannot write");
 }
 
+std::uint64_t MetricsFile::sync() {
+  flush();
+  if (::fsync(::fileno(file_)) != 0) fail(path_, "cannot write");
+  return file::size(path_);
+}
+
+void MetricsFile::truncate(std::uint64_t bytes) {
+  flush();
+  if (const std::uint64_t size = file::size(path_); size < bytes) {
+    file::fail(
+        path_,
+        fmt::format("the checkpoint was written when this file had {} bytes, but it has {}", bytes, size),
+        "rows were lost, so that the record cannot be continued; start a new run from the checkpoint with "
+        "model.weights");
+  }
+  std::error_code failure;
+  std::filesystem::resize_file(path_, bytes, failure);
+  if (failure) throw Error(fmt::format("cannot shorten '{}': {}", path_.string(), failure.message()));
+}
+
 void write_text(const std::filesystem::path& path, const std::string& text) {
   const std::span<const std::byte> part = std::as_bytes(std::span(text));
   file::write_atomically(path, std::span(&part, 1));
 }
 
-void write_environment(const std::filesystem::path& path, const Problem& problem, const Program& program) {
+std::string environment_text(const Problem& problem, const Program& program) {
   const SystemInfo system = system_info();
   Json json;
   json["assay"] = {{"version", version()}, {"build", build_description()}};
@@ -126,57 +148,18 @@ void write_environment(const std::filesystem::path& path, const Problem& problem
                     {"reorders", memory.reorders}};
   json["placement"] = Json::array();
   for (const Placement& row : program.placements()) json["placement"].push_back(to_json(row));
-  write_text(path, json.dump(2) + "\n");
+  return json.dump(2) + "\n";
 }
 
-void write_weights(const std::filesystem::path& path, const Model& model, const StateStore& states,
-                   bool slots) {
+void write_weights(const std::filesystem::path& path, const Model& model, const StateStore& states) {
   std::vector<Tensor> tensors;
   std::vector<NamedView> views;
   for (const StateInfo& info : model.states()) {
-    if (info.kind == StateKind::slot && !slots) continue;
+    if (info.kind == StateKind::slot) continue;
     tensors.push_back(states.read(info.name));
     views.push_back({info.name, tensors.back().view()});
   }
   write_safetensors(path, views, {{"format", "pt"}, {"producer", fmt::format("assay {}", version())}});
-}
-
-CheckpointFolder::CheckpointFolder(std::filesystem::path folder, const Experiment& experiment)
-    : folder_(std::move(folder)), experiment_(experiment) {
-  if (experiment_.checkpoint) std::filesystem::create_directories(folder_);
-}
-
-void CheckpointFolder::may_save(std::int64_t step, std::int64_t epoch, bool end_of_epoch, const Model& model,
-                                const StateStore& states, const std::map<std::string, double>& metrics) {
-  if (!experiment_.checkpoint) return;
-  const CheckpointConfig& config = *experiment_.checkpoint;
-  if (config.per_epoch != end_of_epoch || (config.per_epoch ? epoch : step) % config.every != 0) return;
-  // Less is better in a score: of a metric to be maximised, its negative.
-  const bool maximize = experiment_.early_stopping && experiment_.early_stopping->maximize;
-  const std::string monitor = experiment_.early_stopping            ? experiment_.early_stopping->monitor
-                              : metrics.contains("validation/loss") ? "validation/loss"
-                                                                    : "train/loss";
-  const auto measured = metrics.find(monitor);
-  // What was not measured, or is not a number, comes last.
-  const bool known = measured != metrics.end() && !std::isnan(measured->second);
-  const double score = !known ? HUGE_VAL : maximize ? -measured->second : measured->second;
-  const std::filesystem::path file = folder_ / fmt::format("step-{:08}.safetensors", step);
-  write_weights(file, model, states, true);
-  kept_.push_back({file, score});
-
-  std::set<std::filesystem::path> wanted;
-  for (std::size_t i = 0; i < kept_.size(); ++i) {
-    if (static_cast<std::int64_t>(kept_.size() - i) <= config.keep_last) wanted.insert(kept_[i].file);
-  }
-  std::vector<Kept> best = kept_;
-  std::ranges::stable_sort(best, {}, &Kept::score);
-  for (std::size_t i = 0; i < best.size() && static_cast<std::int64_t>(i) < config.keep_best; ++i)
-    wanted.insert(best[i].file);
-  std::erase_if(kept_, [&](const Kept& kept) {
-    if (wanted.contains(kept.file)) return false;
-    std::filesystem::remove(kept.file);
-    return true;
-  });
 }
 
 }  // namespace assay

@@ -4,7 +4,7 @@
 //   environment.json     versions, processor, instruction set, threads, data, placement, memory
 //   metrics.jsonl        rows {step, epoch, seed, name, value}, appended as they come
 //   weights.safetensors  parameters and running statistics, <layer>.<parameter>
-//   checkpoints/         the whole state, with the optimizer's
+//   checkpoints/         step-N.safetensors, and latest, which names the newest
 //   summary.json         status and final metrics
 // With several seeds, a folder seed-N/ each holds metrics, weights and checkpoints.
 #pragma once
@@ -32,40 +32,28 @@ class MetricsFile {
   /// Throws Error where the file cannot be opened.
   explicit MetricsFile(const std::filesystem::path& path);
   ~MetricsFile();
+  MetricsFile(const MetricsFile&) = delete;
+  MetricsFile& operator=(const MetricsFile&) = delete;
   /// Throws Error where the disk does not take it.
   void append(const MetricRow& row);
   void flush();
+  /// On the disk, and how many bytes there are.
+  std::uint64_t sync();
+  /// Takes back what was appended after the first `bytes`. Throws Error where there are fewer.
+  void truncate(std::uint64_t bytes);
 
  private:
   std::filesystem::path path_;
   std::FILE* file_;
 };
 
-/// environment.json.
-void write_environment(const std::filesystem::path& path, const Problem& problem, const Program& program);
+/// weights.safetensors: parameters and statistics.
+void write_weights(const std::filesystem::path& path, const Model& model, const StateStore& states);
 
-/// weights.safetensors: parameters and statistics; with `slots`, what the optimizer remembers too.
-void write_weights(const std::filesystem::path& path, const Model& model, const StateStore& states,
-                   bool slots);
+/// environment.json.
+std::string environment_text(const Problem& problem, const Program& program);
 
 /// Text, whole or not at all.
 void write_text(const std::filesystem::path& path, const std::string& text);
-
-/// Saves checkpoints/ as the experiment asks, and removes what it does not keep.
-class CheckpointFolder {
- public:
-  CheckpointFolder(std::filesystem::path folder, const Experiment& experiment);
-  void may_save(std::int64_t step, std::int64_t epoch, bool end_of_epoch, const Model& model,
-                const StateStore& states, const std::map<std::string, double>& metrics);
-
- private:
-  struct Kept {
-    std::filesystem::path file;
-    double score;
-  };
-  std::filesystem::path folder_;
-  const Experiment& experiment_;
-  std::vector<Kept> kept_;  ///< oldest first
-};
 
 }  // namespace assay

@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <optional>
+#include <sstream>
 
 #include "assay/data/batches.h"
 #include "assay/experiment/divergence.h"
+#include "assay/experiment/emit_yaml.h"
 #include "assay/experiment/step.h"
 
 namespace assay {
@@ -53,37 +56,92 @@ class Evaluation {
   std::map<std::int64_t, Program> programs_;
 };
 
-// Remembers the best value of the monitored metric and the state that reached it.
+// Early stopping: the best value of the monitored metric stands in the progress, the state that reached it
+// here.
 class BestSoFar {
  public:
   explicit BestSoFar(const std::optional<EarlyStopping>& rule) : rule_(rule) {}
 
-  // Returns whether training should stop.
-  bool update(const std::map<std::string, double>& metrics, const StateStore& states) {
+  // Whether training should stop.
+  bool update(TrainingProgress& progress, const Model& model, const StateStore& states) {
     if (!rule_) return false;
-    const double value = metrics.at(rule_->monitor);
-    const double gain = rule_->maximize ? value - best_ : best_ - value;
-    if (!std::isnan(value) && (!seen_ || gain > rule_->min_delta)) {
-      seen_ = true;
-      best_ = value;
-      waited_ = 0;
-      if (rule_->restore_best) saved_.save(states);
+    const double value = progress.metrics.at(rule_->monitor);
+    const double gain = rule_->maximize ? value - progress.best_value : progress.best_value - value;
+    if (!std::isnan(value) && (!progress.best_seen || gain > rule_->min_delta)) {
+      progress.best_seen = true;
+      progress.best_value = value;
+      progress.epochs_waited = 0;
+      if (rule_->restore_best) saved_ = canonical(model, states);
       return false;
     }
-    return ++waited_ >= rule_->patience;
+    return ++progress.epochs_waited >= rule_->patience;
   }
 
-  void restore(StateStore& states) const {
-    if (rule_ && rule_->restore_best && seen_) saved_.restore(states);
+  void restore(StateStore& states) const { write(states, saved_); }
+
+  // Every state of the model, in its canonical layout.
+  static std::vector<NamedTensor> canonical(const Model& model, const StateStore& states) {
+    std::vector<NamedTensor> copies;
+    for (const StateInfo& info : model.states()) copies.push_back({info.name, states.read(info.name)});
+    return copies;
   }
+  static void write(StateStore& states, const std::vector<NamedTensor>& values) {
+    for (const NamedTensor& value : values) states.write(value.name, value.tensor.view());
+  }
+
+  std::vector<NamedTensor>& saved() { return saved_; }
 
  private:
   const std::optional<EarlyStopping>& rule_;
-  bool seen_ = false;
-  double best_ = 0;
-  std::int64_t waited_ = 0;
-  StateSnapshot saved_;
+  std::vector<NamedTensor> saved_;
 };
+
+std::string identity_of(const SplitDataset& data) {
+  std::string identity = data.train.identity;
+  if (data.validation) identity += " " + data.validation->identity;
+  if (data.test) identity += " " + data.test->identity;
+  return identity;
+}
+
+// The lines of one text that the other has not, at most a few: what a reader looks at first.
+std::string lines_apart(const std::string& before, const std::string& now) {
+  const auto lines_of = [](const std::string& text) {
+    std::vector<std::string> lines;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) lines.push_back(line);
+    return lines;
+  };
+  const std::vector<std::string> old_lines = lines_of(before), new_lines = lines_of(now);
+  std::string apart;
+  int shown = 0;
+  const auto show = [&](char sign, const std::vector<std::string>& lines,
+                        const std::vector<std::string>& others) {
+    for (const std::string& line : lines) {
+      if (std::ranges::find(others, line) == others.end() && ++shown <= 10)
+        apart += fmt::format("\n  {} {}", sign, line);
+    }
+  };
+  show('-', old_lines, new_lines);
+  show('+', new_lines, old_lines);
+  return apart;
+}
+
+void require_model(const Model& model, const std::vector<NamedTensor>& states, const char* what) {
+  std::map<std::string, Shape> given;
+  for (const NamedTensor& state : states) given.emplace(state.name, state.tensor.shape());
+  for (const StateInfo& info : model.states()) {
+    const auto found = given.find(info.name);
+    if (found == given.end()) throw Error(fmt::format("the checkpoint lacks {} '{}'", what, info.name));
+    if (found->second != info.shape) {
+      throw Error(fmt::format("the checkpoint's {} '{}' has shape {}, but {} in the model", what, info.name,
+                              found->second.to_string(), info.shape.to_string()));
+    }
+    given.erase(found);
+  }
+  if (!given.empty())
+    throw Error(
+        fmt::format("the checkpoint has {} '{}', which the model has not", what, given.begin()->first));
+}
 
 }  // namespace
 
@@ -93,7 +151,8 @@ struct Trainer::Parts {
         batches(p.data().train, {.batch_size = p.training_batch(),
                                  .seed = p.seed(),
                                  .shuffle = p.experiment().data.shuffle,
-                                 .augmentation = Augmentation(p.experiment().data.augment)}) {
+                                 .augmentation = Augmentation(p.experiment().data.augment)}),
+        best(p.experiment().early_stopping) {
     problem.initialize(states);
     // The full batch first: it decides the layouts of the state.
     for (const std::int64_t k : {std::int64_t{0}, batches.count() - 1}) {
@@ -119,6 +178,8 @@ struct Trainer::Parts {
   Batches batches;
   std::map<std::int64_t, Program> programs;  // by rows
   std::optional<Evaluation> training, validation, test;
+  TrainingProgress progress;
+  BestSoFar best;
 };
 
 Trainer::Trainer(const Problem& problem) : parts_(std::make_unique<Parts>(problem)) {}
@@ -126,84 +187,124 @@ Trainer::~Trainer() = default;
 const StateStore& Trainer::states() const { return parts_->states; }
 const Program& Trainer::program() const { return parts_->programs.rbegin()->second; }
 
+const TrainingProgress& Trainer::progress() const { return parts_->progress; }
+
+Checkpoint Trainer::checkpoint() const {
+  Checkpoint checkpoint;
+  const Problem& problem = parts_->problem;
+  checkpoint.seed = problem.seed();
+  checkpoint.experiment = emit_yaml(problem.experiment().resolved);
+  checkpoint.data = identity_of(problem.data());
+  checkpoint.progress = parts_->progress;
+  checkpoint.states = BestSoFar::canonical(problem.model(), parts_->states);
+  for (const NamedTensor& state : parts_->best.saved())
+    checkpoint.best.push_back({state.name, state.tensor.clone()});
+  return checkpoint;
+}
+
+void Trainer::resume(const Checkpoint& checkpoint) {
+  const Problem& problem = parts_->problem;
+  const std::string experiment = emit_yaml(problem.experiment().resolved), data = identity_of(problem.data());
+  if (checkpoint.experiment != experiment) {
+    throw Error("the checkpoint is of another experiment (-: the checkpoint's, +: this one's):" +
+                lines_apart(checkpoint.experiment, experiment))
+        .help("to train on from its weights with other settings, name it as model.weights in a new run");
+  }
+  if (checkpoint.seed != problem.seed())
+    throw Error(fmt::format("the checkpoint is of seed {}, not {}", checkpoint.seed, problem.seed()));
+  if (checkpoint.data != data) {
+    throw Error(fmt::format("the data changed since the checkpoint was written: their hash was {}, and is {}",
+                            checkpoint.data, data))
+        .help("put the data back, or start a new run");
+  }
+  require_model(problem.model(), checkpoint.states, "state");
+  if (!checkpoint.best.empty()) require_model(problem.model(), checkpoint.best, "best state");
+  BestSoFar::write(parts_->states, checkpoint.states);
+  parts_->best.saved().clear();
+  for (const NamedTensor& state : checkpoint.best)
+    parts_->best.saved().push_back({state.name, state.tensor.clone()});
+  parts_->progress = checkpoint.progress;
+}
+
 TrainingResult Trainer::run(RunObserver& observer, const std::atomic<bool>& stop) {
   Parts& parts = *parts_;
+  TrainingProgress& progress = parts.progress;
   const Problem& problem = parts.problem;
   const Experiment& experiment = problem.experiment();
-  const ScheduleDef& schedule = problem.schedule();
   const std::int64_t per_epoch = parts.batches.count(), total = parts.total_steps();
   StepRunner runner(problem, parts.batches, parts.programs, total);
-  DivergenceTracker tracker(parts.states);
-  BestSoFar best(experiment.early_stopping);
-  TrainingResult result;
+  DivergenceTracker tracker(parts.states, progress.step, progress.epoch, progress.batch);
   const auto row = [&](const std::string& name, double value) {
-    observer.row({result.steps, result.epochs, problem.seed(), name, value});
+    observer.row({progress.step, progress.epoch, problem.seed(), name, value});
   };
   const auto evaluate = [&](const std::string& part, Evaluation& evaluation) {
     const MetricAccumulator metrics = evaluation.run();
     for (const auto& [name, value] : metrics.values()) {
       if (part == "train" && name == "loss") continue;  // train/loss is the mean over the epoch's steps
-      result.metrics[part + "/" + name] = value;
+      progress.metrics[part + "/" + name] = value;
       row(part + "/" + name, value);
     }
-    if (metrics.confusion().classes > 0) result.confusion[part] = metrics.confusion();
+    if (metrics.confusion().classes > 0) progress.confusion[part] = metrics.confusion();
+  };
+  const auto result = [&](TrainingResult::Status status, std::string diagnosis = "") {
+    TrainingResult made{status,           progress.step,      progress.epoch,
+                        progress.metrics, progress.confusion, std::move(diagnosis)};
+    if (status == TrainingResult::Status::interrupted && progress.rows_seen > 0)
+      made.metrics["train/loss"] = progress.loss_sum / static_cast<double>(progress.rows_seen);
+    return made;
+  };
+  const auto diverged = [&](std::int64_t step, const StepResult& seen) {
+    return result(TrainingResult::Status::diverged,
+                  tracker.diagnose(parts.states, parts.batches, runner, step, seen));
   };
 
-  bool go_on = true;
   StepResult last;
-  while (go_on && result.epochs < experiment.epochs && result.steps < total) {
-    const std::int64_t steps = std::min(per_epoch, total - result.steps);
-    observer.begin_epoch(result.epochs, experiment.epochs, steps);
-    parts.batches.start_epoch(static_cast<std::uint32_t>(result.epochs));
-    double loss_sum = 0;
-    std::int64_t rows_seen = 0;
-    for (std::int64_t k = 0; k < steps; ++k) {
-      tracker.before_step(parts.states, result.steps, result.epochs, k);
-      const StepResult step = runner.run(result.steps, result.epochs, k);
-      if (!std::isfinite(step.loss) || !std::isfinite(step.gradient_norm)) {
-        result.status = TrainingResult::Status::diverged;
-        result.diagnosis = tracker.diagnose(parts.states, parts.batches, runner, result.steps, step);
-        return result;
-      }
+  while (!progress.stopped_early && progress.epoch < experiment.epochs && progress.step < total) {
+    const std::int64_t steps = std::min(per_epoch, total - progress.step + progress.batch);
+    observer.begin_epoch(progress.epoch, experiment.epochs, steps);
+    parts.batches.start_epoch(static_cast<std::uint32_t>(progress.epoch));
+    while (progress.batch < steps) {
+      if (stop.load(std::memory_order_relaxed)) return result(TrainingResult::Status::interrupted);
+      tracker.before_step(parts.states, progress.step, progress.epoch, progress.batch);
+      const StepResult step = runner.run(progress.step, progress.epoch, progress.batch);
+      if (!std::isfinite(step.loss) || !std::isfinite(step.gradient_norm))
+        return diverged(progress.step, step);
       last = step;
-      ++result.steps;
-      loss_sum += step.loss * static_cast<double>(step.rows);
-      rows_seen += step.rows;
+      ++progress.step;
+      ++progress.batch;
+      progress.loss_sum += step.loss * static_cast<double>(step.rows);
+      progress.rows_seen += step.rows;
       row("train/step_loss", step.loss);
-      observer.step(k + 1, step.loss);
-      observer.may_save(result.steps, result.epochs, false, parts.states, result.metrics);
-      if (stop.load(std::memory_order_relaxed)) {
-        result.status = TrainingResult::Status::interrupted;
-        result.metrics["train/loss"] = loss_sum / static_cast<double>(rows_seen);
-        return result;
-      }
+      observer.step(progress.batch, step.loss);
+      observer.may_save(*this, false);
     }
-    ++result.epochs;
-    result.metrics["train/loss"] = loss_sum / static_cast<double>(rows_seen);
-    row("train/loss", result.metrics["train/loss"]);
-    row("train/learning_rate", runner.learning_rate(result.steps - 1, result.epochs - 1, schedule));
+    if (stop.load(std::memory_order_relaxed)) return result(TrainingResult::Status::interrupted);
+    ++progress.epoch;
+    progress.batch = 0;
+    progress.metrics["train/loss"] = progress.loss_sum / static_cast<double>(progress.rows_seen);
+    progress.loss_sum = 0;
+    progress.rows_seen = 0;
+    row("train/loss", progress.metrics["train/loss"]);
+    row("train/learning_rate",
+        runner.learning_rate(progress.step - 1, progress.epoch - 1, problem.schedule()));
     if (parts.training) evaluate("train", *parts.training);
     if (parts.validation) evaluate("validation", *parts.validation);
-    observer.end_epoch(result.epochs, result.metrics);
-    if (best.update(result.metrics, parts.states)) {
-      result.status = TrainingResult::Status::stopped_early;
-      go_on = false;
-    }
-    observer.may_save(result.steps, result.epochs, true, parts.states, result.metrics);
+    observer.end_epoch(progress.epoch, progress.metrics);
+    progress.stopped_early = parts.best.update(progress, problem.model(), parts.states);
+    observer.may_save(*this, true);
   }
-  best.restore(parts.states);
+  const bool restores =
+      experiment.early_stopping && experiment.early_stopping->restore_best && progress.best_seen;
+  if (restores) parts.best.restore(parts.states);
   // What the last update made has gone into no loss.
-  if (result.steps > 0 && !all_finite(parts.states)) {
-    result.status = TrainingResult::Status::diverged;
-    result.diagnosis = tracker.diagnose(parts.states, parts.batches, runner, result.steps - 1, last);
-    return result;
-  }
-  if (experiment.early_stopping && experiment.early_stopping->restore_best) {
+  if (progress.step > 0 && !all_finite(parts.states)) return diverged(progress.step - 1, last);
+  if (restores) {
     if (parts.training) evaluate("train", *parts.training);
     if (parts.validation) evaluate("validation", *parts.validation);
   }
   if (parts.test) evaluate("test", *parts.test);
-  return result;
+  return result(progress.stopped_early ? TrainingResult::Status::stopped_early
+                                       : TrainingResult::Status::finished);
 }
 
 }  // namespace assay

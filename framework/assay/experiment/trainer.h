@@ -8,8 +8,10 @@
 #include <map>
 #include <string>
 
+#include "assay/experiment/checkpoint.h"
 #include "assay/experiment/metrics.h"
 #include "assay/experiment/problem.h"
+#include "assay/experiment/training_progress.h"
 
 namespace assay {
 
@@ -22,6 +24,8 @@ struct MetricRow {
   double value = 0;
 };
 
+class Trainer;
+
 /// What a run tells while it goes on. Every call is made between steps, on the caller's thread.
 class RunObserver {
  public:
@@ -31,9 +35,8 @@ class RunObserver {
   virtual void end_epoch(std::int64_t /*epoch*/, const std::map<std::string, double>& /*metrics*/) {}
   virtual void row(const MetricRow&) {}
   virtual void message(const std::string&) {}
-  /// After an epoch or, where steps are asked for, a step: the trainer's state may be saved.
-  virtual void may_save(std::int64_t /*step*/, std::int64_t /*epoch*/, bool /*end of epoch*/,
-                        const StateStore&, const std::map<std::string, double>& /*metrics so far*/) {}
+  /// After a step, and after an epoch with its evaluation: what the trainer knows may be saved.
+  virtual void may_save(const Trainer&, bool /*end of epoch*/) {}
 };
 
 struct TrainingResult {
@@ -52,9 +55,18 @@ class Trainer {
   explicit Trainer(const Problem& problem);
   ~Trainer();
 
-  /// Trains until the end, `stop`, or a value that is not finite.
+  /// Goes on from a checkpoint of the same problem: the steps that follow give the bits that they would have
+  /// given without the interruption. Throws Error where the checkpoint is of another experiment, seed, data
+  /// or model.
+  void resume(const Checkpoint& checkpoint);
+
+  /// Trains until the end, `stop` (seen between steps), or a value that is not finite.
   TrainingResult run(RunObserver& observer, const std::atomic<bool>& stop);
 
+  /// What resume() needs, but for what belongs to the record: metrics_bytes and score.
+  Checkpoint checkpoint() const;
+
+  const TrainingProgress& progress() const;
   const StateStore& states() const;
   /// Of the full-batch training step.
   const Program& program() const;

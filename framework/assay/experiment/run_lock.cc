@@ -1,0 +1,73 @@
+#include "assay/experiment/run_lock.h"
+
+#include <fcntl.h>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+
+#include "assay/core/error.h"
+
+namespace assay {
+namespace {
+
+std::string host_name() {
+  char name[256] = "";
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
+}
+
+std::string holder_in(int descriptor) {
+  char text[512];
+  const ssize_t size = ::pread(descriptor, text, sizeof text, 0);
+  if (size <= 0) return "another process";
+  std::string holder(text, static_cast<std::size_t>(size));
+  return holder.substr(0, holder.find('\n'));
+}
+
+// Whether the file that the descriptor is of still has the path: who held it before may have removed it.
+bool is_at(int descriptor, const std::filesystem::path& path) {
+  struct stat opened {
+  }, found{};
+  return ::fstat(descriptor, &opened) == 0 && ::stat(path.c_str(), &found) == 0 &&
+         opened.st_ino == found.st_ino && opened.st_dev == found.st_dev;
+}
+
+}  // namespace
+
+RunLock::RunLock(const std::filesystem::path& folder) : path_(folder / "lock") {
+  const auto fail = [&](int reason) {
+    throw Error(fmt::format("cannot lock '{}': {}", path_.string(), std::generic_category().message(reason)));
+  };
+  do {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (descriptor_ < 0) fail(errno);
+    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+      const int reason = errno;
+      const std::string holder = holder_in(descriptor_);
+      ::close(descriptor_);
+      if (reason != EWOULDBLOCK) fail(reason);
+      throw Error(fmt::format("the run folder '{}' is in use by {}", folder.string(), holder))
+          .help("wait for it to end, or stop it");
+    }
+  } while (!is_at(descriptor_, path_));
+  const std::string text = fmt::format("process {} on {}, since {:%Y-%m-%dT%H:%M:%SZ}\n", ::getpid(),
+                                       host_name(), fmt::gmtime(std::time(nullptr)));
+  // What it says is for people; the lock is the kernel's.
+  if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, text.data(), text.size(), 0) < 0) {
+    const int reason = errno;
+    ::close(descriptor_);
+    fail(reason);
+  }
+}
+
+RunLock::~RunLock() {
+  ::unlink(path_.c_str());  // while it is held, so that nobody removes another's
+  ::close(descriptor_);
+}
+
+}  // namespace assay

@@ -1,0 +1,186 @@
+// assay run --resume as its user sees it: signals, kills, the lock, and what does not go with it.
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "cli/command_line.h"
+
+namespace assay::test {
+namespace {
+
+class Resume : public CommandLine {
+ protected:
+  Resume() {
+    ExperimentLines lines;
+    lines.name = "name: resume";
+    lines.data = "data: {type: spirals, count: 300, split: {validation: 0.2}}";
+    lines.model =
+        "model:\n  input: [2]\n  layers:\n    - {type: dense, units: 24, init: he_normal}\n    - {type: "
+        "batch_norm}\n"
+        "    - {type: relu}\n    - {type: dropout, rate: 0.25}\n    - {type: dense, units: 2}";
+    lines.loss = "loss: {type: softmax_cross_entropy}";
+    lines.optimizer = "optimizer: {type: adamw, learning_rate: 0.01}";
+    lines.train = "train: {epochs: 40, batch_size: 4}\ncheckpoint: {every: 100 steps, keep_last: 2}";
+    experiment_ = write("experiment.yaml", lines.text());
+  }
+
+  // Starts the program and returns its process, which the caller waits for.
+  pid_t start(const std::vector<std::string>& arguments) const {
+    const std::string program = assay_binary().string();
+    std::vector<char*> words{const_cast<char*>(program.c_str())};
+    for (const std::string& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
+    words.push_back(nullptr);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      if (::chdir(folder_.path().c_str()) != 0 || std::freopen("/dev/null", "w", stdout) == nullptr ||
+          std::freopen("/dev/null", "w", stderr) == nullptr)
+        ::_exit(127);
+      ::execv(words[0], words.data());
+      ::_exit(127);
+    }
+    return child;
+  }
+  // The exit code, or minus the signal.
+  static int end_of(pid_t child) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+  // Until the run has written so many bytes of metrics, so that the signal comes while it trains.
+  void wait_for_rows(std::size_t bytes) const {
+    const std::filesystem::path metrics = folder_ / "run/metrics.jsonl";
+    for (int i = 0; i < 6000; ++i) {
+      std::error_code none;
+      if (const auto size = std::filesystem::file_size(metrics, none); !none && size >= bytes) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    FAIL() << "the run wrote no rows";
+  }
+  void expect_same_run() {
+    for (const char* file : {"metrics.jsonl", "weights.safetensors", "summary.json"})
+      EXPECT_EQ(contents(folder_ / "run" / file), contents(folder_ / "whole" / file)) << file;
+  }
+
+  std::string experiment_;
+};
+
+TEST_F(Resume, AfterASignal) {
+  expect(0, {"run", experiment_, "-o", "whole", "-q"});
+  for (const int signal : {SIGINT, SIGTERM}) {
+    std::filesystem::remove_all(folder_ / "run");
+    const pid_t child = start({"run", experiment_, "-o", "run", "-q"});
+    wait_for_rows(1);
+    ::kill(child, signal);
+    ASSERT_EQ(end_of(child), 130);
+    EXPECT_TRUE(std::filesystem::exists(folder_ / "run/checkpoints/latest"));
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "run/lock"));
+    expect(0, {"run", "--resume", "run", "-q"});
+    expect_same_run();
+  }
+}
+
+TEST_F(Resume, AfterKillsAtAnyMoment) {
+  expect(0, {"run", experiment_, "-o", "whole", "-q"});
+  pid_t child = start({"run", experiment_, "-o", "run", "-q"});
+  int kills = 0;
+  std::size_t rows = 0;
+  for (; kills < 12; ++kills) {
+    // Between two checkpoints, or while one is written: wherever it happens to be.
+    wait_for_rows(rows);
+    std::this_thread::sleep_for(std::chrono::milliseconds(3 * kills));
+    ::kill(child, SIGKILL);
+    if (end_of(child) != -SIGKILL) break;  // it was done
+    std::error_code none;
+    rows = std::filesystem::file_size(folder_ / "run/metrics.jsonl", none);
+    if (none) rows = 0;
+    child = start({"run", "--resume", "run", "-q"});
+  }
+  if (kills == 12) ::waitpid(child, nullptr, 0);
+  EXPECT_GE(kills, 1);
+  expect(0, {"run", "--resume", "run", "-q"});
+  expect_same_run();
+}
+
+TEST_F(Resume, ASecondProcessIsToldWhoHoldsTheFolder) {
+  const pid_t child = start({"run", experiment_, "-o", "run", "-q"});
+  wait_for_rows(1);
+  ::kill(child, SIGSTOP);
+  const ProcessResult second = expect(2, {"run", "--resume", "run"});
+  EXPECT_NE(second.err.find(fmt::format("in use by process {} on ", child)), std::string::npos) << second.err;
+  ::kill(child, SIGKILL);
+  ::kill(child, SIGCONT);
+  end_of(child);
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "run/lock")) << "a killed process leaves it";
+  expect(0, {"run", "--resume", "run", "-q"});
+}
+
+TEST_F(Resume, TakesNothingThatWouldMakeItAnotherRun) {
+  expect(0, {"run", experiment_, "-o", "run", "-q"});
+  for (const std::vector<std::string>& more :
+       std::vector<std::vector<std::string>>{{"--set", "train.epochs=9"},
+                                             {"--backend", "eigen"},
+                                             {"--seed", "4"},
+                                             {"--run-dir", "other"},
+                                             {"--dry-run"}}) {
+    std::vector<std::string> words{"run", "--resume", "run"};
+    words.insert(words.end(), more.begin(), more.end());
+    EXPECT_NE(expect(2, words).err.find(more[0]), std::string::npos);
+  }
+  EXPECT_NE(expect(2, {"run", experiment_, "--resume", "run"}).err.find("leave out"), std::string::npos);
+  EXPECT_NE(expect(2, {"run", "--resume", "nowhere"}).err.find("holds no run"), std::string::npos);
+  EXPECT_NE(expect(2, {"run"}).err.find("FILE"), std::string::npos);
+  EXPECT_NE(expect(0, {"run", "--resume", "run", "-q"}).out.find("train/loss"), std::string::npos)
+      << "a run that is done is told again";
+}
+
+// Every system call by which a run changes its folder fails once, or is the last one before a kill: the run
+// ends with an error or is gone, and what it left is continued as if nothing had been.
+TEST_F(Resume, AfterAFaultInAnySystemCall) {
+  const ProcessResult probe =
+      run_process("/usr/bin/strace", {"-qq", "-f", "-o", "/dev/null", "-e", "trace=fsync", "/bin/true"});
+  if (probe.exit_code != 0) GTEST_SKIP() << "strace is not installed, or may not trace";
+  std::string text = contents(experiment_);
+  text.replace(text.find("epochs: 40, batch_size: 4"), 25, "epochs: 3, batch_size: 60");
+  text.replace(text.find("every: 100"), 10, "every: 5");
+  write("experiment.yaml", text);
+  expect(0, {"run", experiment_, "-o", "whole", "-q"});
+  // A checkpoint is many writes, which are alike; the long test takes every one.
+  const bool every = std::getenv("ASSAY_LONG_TESTS") != nullptr;
+  int faults = 0;
+  for (const std::string fault :
+       {"write:signal=KILL", "fsync:signal=KILL", "rename:signal=KILL", "unlink:signal=KILL",
+        "mkdir:signal=KILL", "flock:signal=KILL", "ftruncate:signal=KILL", "write:error=ENOSPC",
+        "fsync:error=EIO", "rename:error=EIO"}) {
+    const int stride = !every && fault.starts_with("write") ? 11 : 1;
+    for (int when = 1;; when += stride) {
+      SCOPED_TRACE(fmt::format("{}, call {}", fault, when));
+      std::filesystem::remove_all(folder_ / "run");
+      const std::string log = (folder_ / "strace.log").string();
+      const ProcessResult result =
+          run_process("/usr/bin/strace",
+                      {"-qq", "-f", "-o", log, "-e", "trace=" + fault.substr(0, fault.find(':')), "-e",
+                       fmt::format("inject={}:when={}", fault, when), assay_binary().string(), "run",
+                       experiment_, "-o", "run", "-q"},
+                      {.folder = folder_.path()});
+      if (result.exit_code == 0) break;  // no call is left to fail
+      ++faults;
+      EXPECT_TRUE(result.exit_code == 128 + SIGKILL || result.exit_code == 2 || result.exit_code == 4)
+          << describe(result);
+      if (std::filesystem::exists(folder_ / "run/experiment.yaml")) {
+        expect(0, {"run", "--resume", "run", "-q"});
+      } else {  // not begun
+        expect(0, {"run", experiment_, "-o", "run", "-q"});
+      }
+      expect_same_run();
+      ASSERT_LT(when, 500) << "the fault is never reached";
+    }
+  }
+  EXPECT_GT(faults, 30);
+}
+
+}  // namespace
+}  // namespace assay::test
