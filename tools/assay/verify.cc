@@ -9,6 +9,7 @@
 #include "assay/session.h"
 #include "assay/terminal.h"
 #include "assay/verify/conformance.h"
+#include "assay/verify/coverage.h"
 #include "assay/verify/experiment.h"
 #include "assay/verify_last_failed.h"
 #include "assay/verify_modes.h"
@@ -31,6 +32,8 @@ int verify_ops(const Arguments& arguments, const Registry& registry) {
   };
   const verify::Report result = verify::verify_ops(registry, options);
   bar.finish("");
+  if (options.select.empty() && arguments.text("format", "text") != "json")
+    fmt::print("{}\n", verify::to_string(verify::coverage_of(result.checks())));
   remember_failures(result, "--ops");
   return report(result, arguments);
 }
@@ -77,7 +80,8 @@ std::string lockstep_table(const verify::Report& checks) {
     row.push_back(bases[op].second);
     table.add(std::move(row));
   }
-  return "Each step of a training step against its own ops in higher precision, on its own inputs: error as a share "
+  return "Each step of a training step against its own ops in higher precision, on its own inputs: error as "
+         "a share "
          "of the bound\n" +
          table.render();
 }
@@ -89,7 +93,8 @@ std::string first_parting(const verify::Report& checks) {
     return fmt::format("First op beyond its bound: {}\n  {}\n  reproduce: {}\n", check.id(), check.detail,
                        check.reproduce);
   }
-  return "No op of any backend is beyond its bound: no two backends part by more than their bounds explain.\n";
+  return "No op of any backend is beyond its bound: no two backends part by more than their bounds "
+         "explain.\n";
 }
 
 int verify_experiment(const Arguments& arguments, const Registry& registry) {
@@ -102,7 +107,8 @@ int verify_experiment(const Arguments& arguments, const Registry& registry) {
   options.samples = arguments.integer("samples", 1, 1 << 20).value_or(8);
   options.batch = arguments.integer("batch", 1, std::int64_t{1} << 40).value_or(1) - 1;
   options.command = fmt::format("assay verify {}", arguments.positionals().front());
-  if (verify::parse_tier(arguments.text("tier", "standard")) == verify::Tier::full) options.proof.cost_limit *= 30;
+  if (verify::parse_tier(arguments.text("tier", "standard")) == verify::Tier::full)
+    options.proof.cost_limit *= 30;
   const verify::ExperimentReport result = verify::verify_experiment(experiment, registry, options);
   if (arguments.text("format", "text") != "json") {
     fmt::print("{}\n{}\n{}\n", result.table(), lockstep_table(result.checks), first_parting(result.checks));
@@ -120,8 +126,10 @@ int run_verify(const Arguments& arguments) {
   if (arguments.has("against")) return verify_against(arguments, session.registry());
   if (!arguments.positionals().empty()) return verify_experiment(arguments, session.registry());
   throw Error("what is to be verified?")
-      .help("give an experiment file, --ops for every registered op, --contracts for the accuracy of functions, "
-            "--graphs N for random models, or --mutants for the verification itself");
+      .help(
+          "give an experiment file, --ops for every registered op, --contracts for the accuracy of "
+          "functions, "
+          "--graphs N for random models, or --mutants for the verification itself");
 }
 
 }  // namespace
@@ -129,10 +137,12 @@ int run_verify(const Arguments& arguments) {
 Command verify_command() {
   std::vector<Option> options = experiment_options();
   options.push_back({"ops", 0, "", "every registered op on every backend, over its geometry cases"});
-  options.push_back({"contracts", 0, "", "every function of every backend against the accuracy that it declares"});
+  options.push_back(
+      {"contracts", 0, "", "every function of every backend against the accuracy that it declares"});
   options.push_back({"exhaustive", 0, "", "with --contracts: all 2^32 floats, which takes hours"});
   options.push_back({"against", 0, "TRACE.npz", "judge a trace that another program made of the experiment"});
-  options.push_back({"graphs", 0, "N", "N random models of all layers; failing ones become small experiment files"});
+  options.push_back(
+      {"graphs", 0, "N", "N random models of all layers; failing ones become small experiment files"});
   options.push_back({"mutants", 0, "", "the verification itself: which faults of a catalogue it catches"});
   options.push_back({"keyword", 'k', "EXPR", "only checks whose id matches: words, and, or, not, ( )"});
   options.push_back({"tier", 0, "TIER", "how much is tried", {"smoke", "standard", "full"}});

@@ -39,12 +39,12 @@ std::vector<Case> activation_cases(const ActivationInfo& info, bool gradient) {
       if (gradient) c.inputs.push_back({shape});
       cases.push_back(std::move(c));
     };
-    for (std::int64_t n : {0,  1,  2,  3,  4,  5,  7,  8,   9,   12,  15,  16,  17,  24,  31,   32,
-                           33, 47, 48, 49, 63, 64, 65, 100, 127, 128, 129, 255, 256, 257, 1009, 4099}) {
+    for (std::int64_t n : {0,  1,  2,  3,  4,  5,  6,  7,  8,   9,   10,  12,  15,  16,  17,  24,   31,
+                           32, 33, 47, 48, 49, 63, 64, 65, 100, 127, 128, 129, 255, 256, 257, 1009, 4099}) {
       add_case(Shape{n});
     }
     for (const Shape& shape : {Shape{}, Shape{1, 1}, Shape{3, 5}, Shape{5, 3}, Shape{2, 3, 5},
-                               Shape{2, 3, 5, 7}, Shape{7, 0, 3}, Shape{1, 17, 1, 1}}) {
+                               Shape{7, 11, 13}, Shape{2, 3, 5, 7}, Shape{7, 0, 3}, Shape{1, 17, 1, 1}}) {
       add_case(shape);
     }
   }

@@ -40,7 +40,7 @@ std::vector<Case> dropout_cases() {
                      {{x}, {Shape{3}, Domain::key}, {Shape{x[0]}, Domain::key}},
                      {{"rate", rate}, {"stream", stream++}}});
   };
-  for (std::int64_t n : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 65, 257}) {
+  for (std::int64_t n : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 65, 257}) {
     put(Shape{3, n}, 0.5);
     put(Shape{n}, 0.75);
   }

@@ -41,7 +41,8 @@ std::vector<Spec> infer_where(const Call& call) {
 // Extents around the widths of vector registers, each kind of broadcast, and the empty tensor.
 std::vector<Case> binary_cases(Domain a, Domain b) {
   std::vector<Case> cases;
-  for (std::int64_t n : {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 257, 1009}) {
+  for (std::int64_t n :
+       {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 48, 63, 64, 65, 100, 127, 129, 257, 1009}) {
     cases.push_back({fmt::format("vector of {}", n), {{Shape{n}, a}, {Shape{n}, b}}});
   }
   cases.push_back({"scalars", {{Shape{}, a}, {Shape{}, b}}});
@@ -65,8 +66,8 @@ std::vector<Case> binary_cases(Domain a, Domain b) {
 
 std::vector<Case> unary_cases(Domain domain) {
   std::vector<Case> cases;
-  for (std::int64_t n : {0,  1,  2,  3,  4,  5,  6,  7,   8,   9,   13,  15,  16,   17,
-                         31, 32, 33, 47, 63, 64, 65, 127, 128, 129, 257, 511, 1009, 4099}) {
+  for (std::int64_t n : {0,  1,  2,  3,  4,  5,  6,  7,  8,   9,   10,  12,  13,  15,  16,   17,
+                         24, 31, 32, 33, 47, 63, 64, 65, 127, 128, 129, 255, 257, 511, 1009, 4099}) {
     cases.push_back({fmt::format("vector of {}", n), {{Shape{n}, domain}}});
   }
   for (const Shape& shape : {Shape{}, Shape{1, 1}, Shape{3, 5}, Shape{5, 3}, Shape{2, 3, 5}, Shape{7, 11, 13},

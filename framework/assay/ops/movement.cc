@@ -116,13 +116,31 @@ std::vector<Spec> infer_gather_grad(const Call& call) {
   return {{call.inputs[0].dtype, Shape(extents)}};
 }
 
-std::vector<Case> shape_cases(std::initializer_list<std::pair<Shape, Shape>> pairs) {
+std::vector<Case> shape_cases(const std::vector<std::pair<Shape, Shape>>& pairs) {
   std::vector<Case> cases;
   for (const auto& [from, to] : pairs) {
     cases.push_back(
         {fmt::format("{} to {}", from.to_string(), to.to_string()), {{from}}, {{"shape", to_integers(to)}}});
   }
   return cases;
+}
+
+std::vector<Case> broadcast_cases() {
+  std::vector<std::pair<Shape, Shape>> pairs{{Shape{1}, Shape{17}},
+                                             {Shape{3, 1}, Shape{3, 7}},
+                                             {Shape{3, 1, 5}, Shape{3, 7, 5}},
+                                             {Shape{1, 5, 1}, Shape{2, 5, 3}},
+                                             {Shape{3}, Shape{3}},
+                                             {Shape{1, 3}, Shape{0, 3}},
+                                             {Shape{3, 1, 1}, Shape{2, 3, 5, 7}},
+                                             {Shape{1, 1, 1}, Shape{2, 3, 5}},
+                                             {Shape{5, 1, 7}, Shape{2, 5, 3, 7}}};
+  for (std::int64_t n : {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33}) {
+    pairs.emplace_back(Shape{}, Shape{n});
+    pairs.emplace_back(Shape{n}, Shape{3, n});
+    pairs.emplace_back(Shape{n, 1}, Shape{n, 5});
+  }
+  return shape_cases(pairs);
 }
 
 std::vector<Case> transpose_cases() {
@@ -132,7 +150,7 @@ std::vector<Case> transpose_cases() {
                      {{shape}},
                      {{"axes", std::move(axes)}}});
   };
-  for (std::int64_t n : {1, 2, 3, 7, 8, 9, 16, 17, 31, 33, 64, 65}) {
+  for (std::int64_t n : {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127}) {
     add_case(Shape{n, 5}, {1, 0});
     add_case(Shape{13, n}, {1, 0});
   }
@@ -178,27 +196,37 @@ std::vector<Case> slice_cases() {
                        {{"axis", axis}, {"start", start}, {"stop", stop}}});
     }
   }
-  for (std::int64_t n : {1, 7, 8, 9, 16, 17, 31, 33}) {
+  for (std::int64_t n : {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33}) {
     cases.push_back({fmt::format("{} columns of 40", n),
                      {{Shape{2, 40}}},
                      {{"axis", std::int64_t{1}}, {"start", std::int64_t{3}}, {"stop", 3 + n}}});
+    cases.push_back({fmt::format("{} rows of 40", n),
+                     {{Shape{40, 3}}},
+                     {{"axis", std::int64_t{0}}, {"start", std::int64_t{5}}, {"stop", 5 + n}}});
   }
   return cases;
 }
 
 std::vector<Case> pad_cases() {
   std::vector<Case> cases;
+  const auto put = [&](const Shape& shape, std::int64_t axis, std::int64_t before, std::int64_t after) {
+    cases.push_back({fmt::format("{} along {} by {} and {}", shape.to_string(), axis, before, after),
+                     {{shape}},
+                     {{"axis", axis}, {"before", before}, {"after", after}}});
+  };
   for (std::int64_t axis : {0, 1, 2, -1}) {
     for (const auto& [before, after] :
          {std::pair<std::int64_t, std::int64_t>{0, 0}, {1, 0}, {0, 2}, {3, 1}}) {
-      cases.push_back({fmt::format("axis {} by {} and {}", axis, before, after),
-                       {{Shape{3, 5, 7}}},
-                       {{"axis", axis}, {"before", before}, {"after", after}}});
+      put(Shape{3, 5, 7}, axis, before, after);
     }
   }
-  cases.push_back({"empty",
-                   {{Shape{0}}},
-                   {{"axis", std::int64_t{0}}, {"before", std::int64_t{2}}, {"after", std::int64_t{1}}}});
+  for (std::int64_t n : {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33}) {
+    put(Shape{2, n}, 1, 3, 2);
+    put(Shape{n, 3}, 0, 1, n);
+  }
+  put(Shape{2, 3, 5, 7}, 2, 1, 1);
+  put(Shape{2, 3, 5, 7}, 3, 2, 0);
+  put(Shape{0}, 0, 2, 1);
   return cases;
 }
 
@@ -212,12 +240,15 @@ std::vector<Case> gather_cases(bool gradient) {
     if (gradient) c.fields = {{"count", count}};
     cases.push_back(std::move(c));
   };
-  for (std::int64_t width : {1, 3, 7, 8, 9, 16, 17, 33}) add_case(5, Shape{width}, Shape{11});
-  for (const Shape& index : {Shape{}, Shape{1}, Shape{2, 3}, Shape{0}, Shape{2, 3, 2}})
+  for (std::int64_t width : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 63, 64, 65})
+    add_case(5, Shape{width}, Shape{11});
+  for (const Shape& index : {Shape{}, Shape{1}, Shape{2, 3}, Shape{0}, Shape{2, 3, 2}, Shape{1, 1}, Shape{17},
+                             Shape{5, 7}, Shape{33}, Shape{2, 1, 3}})
     add_case(7, Shape{3}, index);
-  add_case(1, Shape{4}, Shape{6});
-  add_case(3, Shape{}, Shape{5});
-  add_case(3, Shape{2, 5}, Shape{4});
+  for (std::int64_t count : {1, 2, 3, 8, 16, 17, 33, 127}) add_case(count, Shape{4}, Shape{6});
+  for (const Shape& row : {Shape{}, Shape{2, 5}, Shape{1, 7}, Shape{3, 1, 2}, Shape{1, 1}})
+    add_case(3, row, Shape{5});
+  add_case(3, Shape{2, 5}, Shape{2, 2});
   return cases;
 }
 
@@ -308,17 +339,7 @@ void register_movement_ops(OpTable& ops, const std::string& owner) {
   put(movement(
       "broadcast_to", "y = x repeated along axes of extent 1",
       {required("shape", FieldKind::integers, "the new extents")}, infer_broadcast_to,
-      [](Vjp& d) { d.add(0, sum_to(d.cotangent(), d.input(0).shape())); },
-      shape_cases({{Shape{}, Shape{3}},
-                   {Shape{1}, Shape{17}},
-                   {Shape{7}, Shape{3, 7}},
-                   {Shape{3, 1}, Shape{3, 7}},
-                   {Shape{3, 1, 5}, Shape{3, 7, 5}},
-                   {Shape{1, 5, 1}, Shape{2, 5, 3}},
-                   {Shape{3}, Shape{3}},
-                   {Shape{1, 3}, Shape{0, 3}},
-                   {Shape{3, 1, 1}, Shape{2, 3, 5, 7}},
-                   {Shape{}, Shape{33}}})));
+      [](Vjp& d) { d.add(0, sum_to(d.cotangent(), d.input(0).shape())); }, broadcast_cases()));
 
   OpDef join = movement(
       "concat", "y = [x₁, x₂, …] along an axis", {axis_field()}, infer_concat,

@@ -235,7 +235,7 @@ std::vector<Case> layer_cases(NormalizationRole role) {
     cases.push_back(make_case(fmt::format("{} from axis {}, ε = {}", x.to_string(), axis, epsilon), x,
                               {{"axis", axis}, {"epsilon", epsilon}}, role));
   };
-  for (std::int64_t n : {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 65, 127}) {
+  for (std::int64_t n : {1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 64, 65, 127, 129}) {
     put(Shape{3, n}, 1, kLarge);
     put(Shape{n, 5}, 1, kUsual);
   }

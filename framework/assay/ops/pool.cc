@@ -243,7 +243,7 @@ std::vector<Case> avg_pool_cases(PoolingRole role) {
 
 std::vector<Case> global_avg_pool_cases() {
   std::vector<Case> cases;
-  for (std::int64_t n : {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33}) {
+  for (std::int64_t n : {1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64}) {
     for (const Shape& x : {Shape{2, 3, 5, n}, Shape{2, n, 3, 5}, Shape{1, 2, n, 1}}) {
       cases.push_back({"image " + x.to_string(), {{x}}});
     }

@@ -66,6 +66,8 @@ std::vector<Case> softmax_cases(std::size_t operands) {
     put(Shape{3, n}, -1);
     put(Shape{n, 5}, 0);
   }
+  for (std::int64_t n : {2, 4, 5, 6, 12, 24, 48, 63, 64, 100, 128, 129, 255, 256, 257}) put(Shape{5, n}, 1);
+  for (std::int64_t n : {1, 3, 8, 17, 33}) put(Shape{2, 3, n}, 2);
   put(Shape{1}, 0);
   put(Shape{7}, 0);
   put(Shape{1, 10}, 1);

@@ -103,7 +103,8 @@ std::vector<Case> update_cases(const Update& update) {
     cases.push_back(std::move(c));
   };
   for (const Fields& fields : update.settings) {
-    for (std::int64_t n : {0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 127}) put(Shape{n}, fields, 1);
+    for (std::int64_t n : {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 63, 64, 65, 127})
+      put(Shape{n}, fields, 1);
     put(Shape{}, fields, 2);
     put(Shape{5, 7}, fields, 10);
     put(Shape{2, 3, 5, 7}, fields, 1000);

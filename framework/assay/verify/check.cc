@@ -7,6 +7,8 @@
 #include <map>
 #include <set>
 
+#include "assay/verify/statistics.h"
+
 namespace assay::verify {
 namespace {
 
@@ -14,10 +16,12 @@ struct OracleName {
   char letter;
   std::string_view name;
 };
-constexpr OracleName kOracles[kOracleCount] = {
-    {'E', "exact lattice"},     {'P', "poison"},           {'L', "lockstep bound"}, {'S', "signed bias"},
-    {'D', "dual numbers"},      {'F', "finite differences"}, {'T', "Taylor remainder"}, {'R', "repeatability"},
-    {'M', "metamorphic"},       {'V', "known values"},     {'C', "accuracy contract"}, {'G', "program"}};
+constexpr OracleName kOracles[kOracleCount] = {{'E', "exact lattice"},     {'P', "poison"},
+                                               {'L', "lockstep bound"},    {'S', "signed bias"},
+                                               {'D', "dual numbers"},      {'F', "finite differences"},
+                                               {'T', "Taylor remainder"},  {'R', "repeatability"},
+                                               {'M', "metamorphic"},       {'V', "known values"},
+                                               {'C', "accuracy contract"}, {'G', "program"}};
 
 }  // namespace
 
@@ -26,22 +30,66 @@ std::string_view name_of(Oracle oracle) noexcept { return kOracles[static_cast<i
 
 std::string Check::id() const {
   std::string text(1, letter_of(oracle));
-  for (const std::string& part : {subject.op, subject.backend, std::string(assay::name_of(subject.dtype)),
-                                  subject.geometry}) {
+  for (const std::string& part :
+       {subject.op, subject.backend, std::string(assay::name_of(subject.dtype)), subject.geometry}) {
     if (!part.empty()) text += " " + part;
   }
   return text;
 }
 
-void Report::append(Report other) {
-  std::ranges::move(other.checks_, std::back_inserter(checks_));
-}
+void Report::append(Report other) { std::ranges::move(other.checks_, std::back_inserter(checks_)); }
 
 std::int64_t Report::count(Status status) const {
   return std::ranges::count(checks_, status, &Check::status);
 }
 
 bool Report::ok() const { return count(Status::failed) == 0 && count(Status::passed) > 0; }
+
+namespace {
+
+bool is_rule(Oracle oracle) {
+  return oracle == Oracle::dual || oracle == Oracle::difference || oracle == Oracle::taylor;
+}
+
+// How many gradient cases: geometries and data of derivative rules, each by one oracle.
+std::string gradient_cases(const std::vector<Check>& checks) {
+  std::map<char, std::int64_t> cases;
+  std::int64_t all = 0;
+  for (const Check& check : checks) {
+    if (!is_rule(check.oracle) || check.status == Status::skipped) continue;
+    ++cases[letter_of(check.oracle)];
+    ++all;
+  }
+  if (all == 0) return "";
+  std::string text;
+  for (const auto& [oracle, count] : cases)
+    text += fmt::format("{}{} by {}", text.empty() ? "" : ", ", count, oracle);
+  return fmt::format("\n  gradient cases: {} ({})", all, text);
+}
+
+// What the passed statistics of S say about its false alarms.
+std::string false_alarms(const std::vector<Check>& checks) {
+  std::int64_t count = 0, statistics = 0, failed = 0;
+  for (const Check& check : checks) {
+    if (check.oracle != Oracle::bias || check.status == Status::skipped) continue;
+    ++count;
+    statistics += check.judged;
+    failed += check.status == Status::failed ? 1 : 0;
+  }
+  if (count == 0) return "";
+  std::string text = fmt::format("\n  S: {} checks of {} statistics", count, statistics);
+  if (failed > 0) return text + fmt::format(", {} checks failed", failed);
+  const double rate = kRuleOfThree / static_cast<double>(statistics);
+  text += fmt::format(
+      ", none above {}σ: on code that is right, a false alarm in fewer than {:.1e} of them (rule of three, "
+      "95 %)",
+      kBiasDeviations, rate);
+  if (rate > kBiasFalseAlarms)
+    text += fmt::format("; {:.0f} would support {:.0e}", kRuleOfThree / kBiasFalseAlarms, kBiasFalseAlarms);
+  return text;
+}
+
+}  // namespace
 
 std::string Report::summary() const {
   std::set<std::string> ops, backends, shapes;
@@ -60,7 +108,8 @@ std::string Report::summary() const {
     judged += check.judged;
   }
   std::string text = fmt::format(
-      "{} checks on {} op{}, {} backend{}, {} dtype{} and {} shape{}; {} numbers judged: {} passed, {} failed, "
+      "{} checks on {} op{}, {} backend{}, {} dtype{} and {} shape{}; {} numbers judged: {} passed, {} "
+      "failed, "
       "{} skipped",
       count(Status::passed) + count(Status::failed), ops.size(), ops.size() == 1 ? "" : "s", backends.size(),
       backends.size() == 1 ? "" : "s", dtypes.size(), dtypes.size() == 1 ? "" : "s", shapes.size(),
@@ -70,7 +119,7 @@ std::string Report::summary() const {
   for (const auto& [reason, number] : skipped) reasons.emplace_back(-number, reason);
   std::ranges::sort(reasons);
   for (const auto& [number, reason] : reasons) text += fmt::format("\n  skipped {}: {}", -number, reason);
-  return text;
+  return text + gradient_cases(checks_) + false_alarms(checks_);
 }
 
 namespace {
@@ -96,7 +145,8 @@ std::string describe(const Check& check) {
 std::string suspicions(const std::vector<Check>& checks) {
   std::map<std::string, std::set<std::string>> judged, parting;
   for (const Check& check : checks) {
-    if (check.status == Status::skipped || check.subject.backend.empty() || check.subject.backend == "reference")
+    if (check.status == Status::skipped || check.subject.backend.empty() ||
+        check.subject.backend == "reference")
       continue;
     if (check.oracle != Oracle::lockstep && check.oracle != Oracle::exact) continue;
     judged[check.subject.op].insert(check.subject.backend);
@@ -105,8 +155,9 @@ std::string suspicions(const std::vector<Check>& checks) {
   std::string text;
   for (const auto& [op, backends] : parting) {
     if (backends.size() > 1 && backends == judged[op]) {
-      text += fmt::format("All {} backends part from the reference on '{}': look at the reference's own kernel first.\n",
-                          backends.size(), op);
+      text += fmt::format(
+          "All {} backends part from the reference on '{}': look at the reference's own kernel first.\n",
+          backends.size(), op);
     }
   }
   return text;
@@ -122,7 +173,8 @@ std::string Report::to_string() const {
     if (++kinds[kind_of(check)] <= kShownOfAKind) text += describe(check);
   }
   for (const auto& [kind, count] : kinds) {
-    if (count > kShownOfAKind) text += fmt::format("... and {} more failures: {}\n", count - kShownOfAKind, kind);
+    if (count > kShownOfAKind)
+      text += fmt::format("... and {} more failures: {}\n", count - kShownOfAKind, kind);
   }
   return text + suspicions(checks_) + summary() + "\n";
 }

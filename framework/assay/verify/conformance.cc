@@ -22,26 +22,32 @@ namespace {
 // What a tier asks of each op.
 struct Effort {
   std::size_t cases;       // geometries at most, spread over the list
-  std::size_t bias_cases;  // of these, for S
-  std::size_t repeats;     // geometries for R
+  std::size_t bias_cases;  // of these, for S in f32
+  std::size_t
+      wide_bias_cases;  // and in f64, where the quad numbers behind each draw take a hundred times as long
+  std::size_t repeats;  // geometries for R
   int seeds;
+  int rule_seeds;           // of D, F and T
   std::size_t fused_cases;  // geometries per fused chain
-  bool fills;  // L on constants, on wide ranges and on scaled data, too
-  bool extremes;  // L on data scaled by 2^±20, too
-  bool rules_in_full;  // F and T beside D
+  bool fills;               // L on constants, on wide ranges and on scaled data, too
+  bool extremes;            // L on data scaled by 2^±20, too
+  bool rules_in_full;       // F and T beside D
 };
 Effort effort_of(Tier tier) {
   constexpr std::size_t kAll = 1000000;
   switch (tier) {
     case Tier::smoke:
-      return {3, 0, 1, 1, 1, false, false, false};
+      return {3, 0, 0, 1, 1, 1, 1, false, false, false};
     case Tier::standard:
-      return {kAll, 1, 2, 1, 10, true, false, true};
+      return {kAll, 3, 1, 2, 1, 1, 10, true, false, true};
     case Tier::full:
-      return {kAll, 3, kAll, 4, kAll, true, true, true};
+      return {kAll, kAll, 3, kAll, 4, 4, kAll, true, true, true};
   }
   return {};
 }
+
+// Most elements of the inputs together for oracles that run a kernel many times: S in f32 and in f64, and R.
+constexpr std::int64_t kBiasElements = 3000, kWideBiasElements = 300, kRepeatElements = 200000;
 
 // Cases that have numbers to judge.
 std::vector<const Case*> with_elements(const std::vector<Case>& cases) {
@@ -67,7 +73,8 @@ std::vector<const Case*> spread(const std::vector<Case>& cases, std::size_t most
 }
 
 // The geometries with the most numbers to judge, as far as the oracles that repeat can afford them.
-std::vector<const Case*> largest(const std::vector<const Case*>& cases, std::size_t most, std::int64_t limit) {
+std::vector<const Case*> largest(const std::vector<const Case*>& cases, std::size_t most,
+                                 std::int64_t limit) {
   const auto size = [](const Case* c) {
     std::int64_t count = 0;
     for (const CaseInput& input : c->inputs) count += input.shape.count();
@@ -135,7 +142,8 @@ class OpVerification {
     result.ratio = outcome.ratio;
     result.judged = outcome.judged;
     if (result.status == Status::failed) {
-      result.reproduce = fmt::format("assay verify --ops --tier {} --seed {} -k '={}'", name_of(options_.tier), options_.seed, id);
+      result.reproduce = fmt::format("assay verify --ops --tier {} --seed {} -k '={}'",
+                                     name_of(options_.tier), options_.seed, id);
     }
     report_.add(std::move(result));
   }
@@ -149,9 +157,10 @@ class OpVerification {
     const std::unique_ptr<Backend> backend = registry_.create_backend(name, {}, 1);
     std::vector<std::unique_ptr<Backend>> threaded;
     for (const int threads : kThreadCounts) threaded.push_back(registry_.create_backend(name, {}, threads));
-    const auto repeated = largest(cases_, effort_.repeats, 200000);
-    const auto biased = largest(cases_, effort_.bias_cases, 3000);
+    const auto repeated = largest(cases_, effort_.repeats, kRepeatElements);
     for (const DType dtype : options_.dtypes) {
+      const auto biased = dtype == DType::f32 ? largest(cases_, effort_.bias_cases, kBiasElements)
+                                              : largest(cases_, effort_.wide_bias_cases, kWideBiasElements);
       for (const Case* c : cases_) {
         if (done()) return;
         KernelCase kernel{&registry_, reference_.get(), &op_, c, dtype, {}};
@@ -161,15 +170,15 @@ class OpVerification {
         kernel.kernel = bind_kernel(*backend, site.site(), refusal);
         if (!kernel.kernel.kernel) {
           check(Oracle::lockstep, subject, [&] {
-            if (refusal.empty()) return Outcome::failed("a refusal names its reason", "refused without a reason");
+            if (refusal.empty())
+              return Outcome::failed("a refusal names its reason", "refused without a reason");
             return Outcome::skipped(name + ": " + refusal);
           });
           continue;
         }
         subject.implementation = kernel.kernel.plan.implementation;
         verify_kernel(kernel, subject);
-        if (std::ranges::find(biased, c) != biased.end())
-          check(Oracle::bias, subject, [&] { return check_bias(kernel, seed_of(*c, 0)); });
+        if (std::ranges::find(biased, c) != biased.end()) verify_bias(kernel, subject);
         if (std::ranges::find(repeated, c) != repeated.end()) {
           check(Oracle::repeat, subject, [&] { return repeat(kernel, threaded, name, seed_of(*c, 0)); });
         }
@@ -228,7 +237,8 @@ class OpVerification {
         std::string refusal;
         kernel.kernel = bind_kernel(backend, site.site(), refusal);
         if (!kernel.kernel.kernel) {
-          check(Oracle::lockstep, subject, [&] { return Outcome::skipped(name + " does not fuse: " + refusal); });
+          check(Oracle::lockstep, subject,
+                [&] { return Outcome::skipped(name + " does not fuse: " + refusal); });
           continue;
         }
         subject.implementation = kernel.kernel.plan.implementation;
@@ -247,6 +257,12 @@ class OpVerification {
       check(Oracle::lockstep, subject, [&] { return lockstep(kernel, seed); });
       check(Oracle::metamorphic, subject, [&] { return check_scaling(kernel, seed); });
     }
+  }
+
+  void verify_bias(const KernelCase& kernel, const Subject& subject) {
+    const int rounds = kernel.dtype == DType::f32 ? effort_.seeds : 1;
+    for (int round = 0; round < rounds; ++round)
+      check(Oracle::bias, subject, [&] { return check_bias(kernel, seed_of(*kernel.geometry, round)); });
   }
 
   // On every kind of data, the worst of them.
@@ -286,13 +302,15 @@ class OpVerification {
       others.push_back(std::move(other));
     }
     // What oneDNN does not promise is no defect: its partition of a sum follows the number of threads.
-    Outcome threads = name == "onednn" ? within_bounds(kernel, others, seed) : check_threads(kernel, others, seed);
+    Outcome threads =
+        name == "onednn" ? within_bounds(kernel, others, seed) : check_threads(kernel, others, seed);
     threads.judged += again.judged;
     return threads;
   }
 
   // On every number of threads right, if not the same bits.
-  static Outcome within_bounds(const KernelCase& kernel, const std::vector<BoundKernel>& others, std::uint64_t seed) {
+  static Outcome within_bounds(const KernelCase& kernel, const std::vector<BoundKernel>& others,
+                               std::uint64_t seed) {
     const Plan& plan = kernel.kernel.plan;
     Outcome all;
     all.basis = fmt::format("exact: the same bits in {} runs; within its bound on {} threads", kReruns,
@@ -311,7 +329,7 @@ class OpVerification {
   }
 
   void verify_rule() {
-    for (int round = 0; round < effort_.seeds; ++round) {
+    for (int round = 0; round < effort_.rule_seeds; ++round) {
       for (const Case* c : cases_) verify_rule_on(*c, seed_of(*c, round));
     }
   }
@@ -324,7 +342,8 @@ class OpVerification {
     }
     const RuleCase rule(registry_, *reference_, op_, c, seed);
     if (!rule.has_directions()) {
-      check(Oracle::dual, subject, [] { return Outcome::skipped("no derivative flows through the op's inputs"); });
+      check(Oracle::dual, subject,
+            [] { return Outcome::skipped("no derivative flows through the op's inputs"); });
       return;
     }
     subject.shapes = rule.shapes();
@@ -338,7 +357,8 @@ class OpVerification {
   void verify_inputs() {
     if (op_.cases.empty()) {
       check(Oracle::metamorphic, {op_.name, "reference"}, [] {
-        return Outcome::failed("every op is judged", "the op registers no geometry case, so that nothing can judge it");
+        return Outcome::failed("every op is judged",
+                               "the op registers no geometry case, so that nothing can judge it");
       });
       return;
     }
@@ -355,13 +375,15 @@ class OpVerification {
         if (!kernel.kernel.kernel) return Outcome::skipped("reference: " + refusal);
         const std::vector<std::string> here = ignored_inputs(kernel, seed_of(*c, 0));
         if (judged == 0) ignored.insert(here.begin(), here.end());
-        std::erase_if(ignored, [&](const std::string& input) { return std::ranges::find(here, input) == here.end(); });
+        std::erase_if(ignored,
+                      [&](const std::string& input) { return std::ranges::find(here, input) == here.end(); });
         ++judged;
         if (ignored.empty()) break;
       }
       if (!ignored.empty()) {
-        return Outcome::failed("another draw of an input changes an output",
-                               fmt::format("MISTRUSTED: input '{}' changes no output on any geometry", *ignored.begin()));
+        return Outcome::failed(
+            "another draw of an input changes an output",
+            fmt::format("MISTRUSTED: input '{}' changes no output on any geometry", *ignored.begin()));
       }
       return Outcome{Status::passed, "another draw of an input changes an output", {}, 0, judged};
     });

@@ -48,7 +48,8 @@ Outcome check_poison(const KernelCase& subject, std::uint64_t seed, const Execut
 /// L: within the running error bound of the reference on the same inputs.
 Outcome check_lockstep(const KernelCase& subject, const Draw& draw);
 
-/// S: kBiasDraws independent draws, each reduced to its relative error along the signal.
+/// S: kBiasDraws independent draws; each element, and each output along its signal, is judged over them.
+/// `judged` counts these statistics.
 Outcome check_bias(const KernelCase& subject, std::uint64_t seed);
 
 /// R: kReruns runs, the same bits.

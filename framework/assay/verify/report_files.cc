@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "assay/verify/check.h"
+#include "assay/verify/coverage.h"
 
 namespace assay::verify {
 namespace {
@@ -56,6 +57,15 @@ std::string Report::to_json() const {
   document["passed"] = count(Status::passed);
   document["failed"] = count(Status::failed);
   document["skipped"] = count(Status::skipped);
+  nlohmann::ordered_json cells = nlohmann::ordered_json::array();
+  for (const auto& [key, cell] : coverage_of(checks_)) {
+    nlohmann::ordered_json row{
+        {"op", key.op}, {"backend", key.backend}, {"dtype", assay::name_of(key.dtype)}};
+    row["judged"] = cell.judged;
+    row["refused"] = cell.refused;
+    cells.push_back(std::move(row));
+  }
+  document["coverage"] = std::move(cells);
   document["checks"] = std::move(all);
   return document.dump(1) + "\n";
 }

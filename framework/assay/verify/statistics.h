@@ -12,10 +12,15 @@ inline constexpr double kMissProbability = 1e-9;
 /// S: independent draws. With every draw's bias of one sign the statistic is √64 = 8.
 inline constexpr int kBiasDraws = 64;
 /// S: a statistic above this is a systematic error. For draws whose errors are independent and symmetric,
-/// P(T ≥ t) ≤ 2 e^{−t²/2} (Efron 1969): below 5·10⁻¹¹.
+/// P(T ≥ t) ≤ 2 e^{−t²/2} (Efron 1969): below 5·10⁻¹¹, and below 2·10⁻⁴ for any of the 3·10⁶ of a full run.
 inline constexpr double kBiasDeviations = 7.0;
 /// S: a coherent relative error of so many unit roundoffs is granted: constants such as 1/n are rounded once.
 inline constexpr double kBiasGrantedRoundings = 4.0;
+/// S: 3/N bounds, at 95 % confidence, the rate of an event that N independent trials have not shown (the rule
+/// of three: (1 − 3/N)^N ≤ e⁻³ < 5 %). The rate of false alarms that a full run is to support, and its
+/// trials.
+inline constexpr double kRuleOfThree = 3.0;
+inline constexpr double kBiasFalseAlarms = 1e-6;
 
 /// D, F on quad's 113 bits are held to the 53 of f64, whose oracle quad is: the 60 bits between are there for
 /// rounding and for the conditioning of the case.
@@ -33,6 +38,9 @@ inline constexpr int kTaylorFirstExponents[] = {-12, -20, -28, -36};
 
 /// F, T: what a value in quad may be off by as a share of its terms: 2⁻¹¹³ and 2¹³ roundings.
 inline constexpr int kQuadRoundingExponent = -100;
+
+/// C: the most units in the last place that a function of a backend may be off by.
+inline constexpr double kContractUlp = 16.0;
 
 /// V: digits that known values have, 26 decimals; and what quad's own error is of a bound for f64, to first
 /// order the ratio of their unit roundoffs, 2⁻⁶⁰, and 2² for the functions of quad.
