@@ -86,6 +86,8 @@ struct Kernels {
   void (*max)(const Reduction& reduction, const T* x, T* y, void* scratch, int threads);
   /// Additions in the tallest branch of the tree.
   std::int64_t (*reduction_height)(const Reduction& reduction);
+  /// Of the sum of a line of n elements that lie contiguous, or beside other lines.
+  std::int64_t (*line_height)(std::int64_t n, bool contiguous);
   LossKernel<T> loss[kLossCount];
 
   // Along one axis. y may be x; dx may be dy or y.

@@ -1,4 +1,5 @@
 // Offers for batch and layer normalisation and their gradients.
+#include <algorithm>
 #include <vector>
 
 #include "backends/openmp/offers.h"
@@ -31,6 +32,17 @@ Around rows_of(const Shape& x, const Fields& fields) {
   return {.outer = x.count(0, axis), .extent = x.count(axis, x.rank()), .inner = 1};
 }
 
+// Of the sums over rows.
+template <class T>
+std::int64_t height_of(const Around& rows, const Target<T>& target) {
+  return declared_height(target.kernels.line_height(rows.extent, true), rows.extent);
+}
+// Of the sums over channels.
+template <class T>
+std::int64_t height_of(const Channels& c, const Target<T>& target) {
+  return declared_height(target.kernels.reduction_height(c.statistics), terms_of(c.statistics));
+}
+
 template <class T>
 T epsilon_of(const Site& site) {
   return static_cast<T>(site.fields().number("epsilon"));
@@ -47,6 +59,7 @@ Plan plan_batch_norm(const Site& site, const Target<T>& target) {
                         });
   plan.in_place = {{0, 0}};
   plan.scratch_bytes = c.scratch_bytes(1, 1, site.output().dtype);
+  plan.accuracy.height = height_of(c, target);
   return plan;
 }
 
@@ -61,6 +74,7 @@ Plan plan_batch_norm_grad(const Site& site, const Target<T>& target) {
   });
   plan.in_place = {{0, 0}, {0, 1}};
   plan.scratch_bytes = c.scratch_bytes(4, 2, site.output().dtype);
+  plan.accuracy.height = height_of(c, target);
   return plan;
 }
 
@@ -80,13 +94,15 @@ Plan plan_batch_norm_inference(const Site& site, const Target<T>& target) {
 
 template <class T>
 Plan plan_layer_norm(const Site& site, const Target<T>& target) {
+  const Around rows = rows_of(site.input(0).shape, site.fields());
   Plan plan = make_plan(target.implementation("two_pass"),
-                        [rows = rows_of(site.input(0).shape, site.fields()), epsilon = epsilon_of<T>(site),
-                         run = target.kernels.layer_norm, threads = target.threads](const Io& io) {
+                        [rows, epsilon = epsilon_of<T>(site), run = target.kernels.layer_norm,
+                         threads = target.threads](const Io& io) {
                           run(rows, epsilon, io.in<T>(0), io.in<T>(1), io.in<T>(2), io.out<T>(0),
                               io.out<T>(1), io.out<T>(2), threads);
                         });
   plan.in_place = {{0, 0}};
+  plan.accuracy.height = height_of(rows, target);
   return plan;
 }
 
@@ -103,6 +119,10 @@ Plan plan_layer_norm_grad(const Site& site, const Target<T>& target) {
   plan.in_place = {{0, 0}, {0, 1}};
   plan.scratch_bytes =
       static_cast<std::size_t>(rows.outer) * sizeof(T) + scratch_of(columns, 2, site.output().dtype);
+  // One height for the sums along rows and those down columns: of whichever is higher.
+  plan.accuracy.height = declared_height(
+      std::max(target.kernels.line_height(rows.extent, true), target.kernels.reduction_height(columns)),
+      std::max(rows.extent, rows.outer));
   return plan;
 }
 

@@ -2,6 +2,7 @@
 #include "assay/ops/reduce.h"
 #include "backends/openmp/accuracy.h"
 #include "backends/openmp/offers.h"
+#include "backends/openmp/reductions.h"
 
 namespace assay::openmp {
 namespace {
@@ -12,6 +13,15 @@ Around along_axis(const Site& site) {
   return {.outer = x.count(0, axis), .extent = x[axis], .inner = x.count(axis + 1, x.rank())};
 }
 
+// The contract of the exponential and the height of the sums along the axis.
+template <class T>
+Accuracy accuracy_along(const Around& around, const Site& site, const Target<T>& target) {
+  Accuracy accuracy = accuracy_of("exp", "", site.output().dtype);
+  accuracy.height =
+      declared_height(target.kernels.line_height(around.extent, around.inner == 1), around.extent);
+  return accuracy;
+}
+
 template <class T>
 Plan plan_forward(const Site& site, const Target<T>& target, void (*run)(const Around&, const T*, T*, int)) {
   Plan plan = make_plan(target.implementation("lines"),
@@ -19,7 +29,7 @@ Plan plan_forward(const Site& site, const Target<T>& target, void (*run)(const A
                           run(around, io.in<T>(0), io.out<T>(0), threads);
                         });
   plan.in_place = {{0, 0}};
-  plan.accuracy = accuracy_of("exp", "", site.output().dtype);
+  plan.accuracy = accuracy_along(along_axis(site), site, target);
   return plan;
 }
 
@@ -31,7 +41,7 @@ Plan plan_gradient(const Site& site, const Target<T>& target,
                           run(around, io.in<T>(0), io.in<T>(1), io.out<T>(0), threads);
                         });
   plan.in_place = {{0, 0}, {0, 1}};
-  plan.accuracy = accuracy_of("exp", "", site.output().dtype);
+  plan.accuracy = accuracy_along(along_axis(site), site, target);
   return plan;
 }
 

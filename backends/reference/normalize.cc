@@ -1,5 +1,6 @@
 // Normalisation by the statistics of a batch or of a layer: the mean in one pass, the variance about it in a
 // second.
+#include "assay/core/centred_squares.h"
 #include "assay/program/generic_kernel.h"
 #include "backends/reference/in_place.h"
 #include "backends/reference/reference.h"
@@ -46,9 +47,8 @@ auto batch_norm_loop(const Site& site) {
       T sum = T(0);
       s.for_each(c, [&](std::int64_t i) { sum += x[i]; });
       const T mean = sum / m;
-      T squares = T(0);
-      s.for_each(c, [&](std::int64_t i) { squares += (x[i] - mean) * (x[i] - mean); });
-      const T variance = squares / m;
+      const T variance =
+          centred_squares(mean, [&](auto add) { s.for_each(c, [&](std::int64_t i) { add(x[i]); }); }) / m;
       const T over_deviation = T(1) / sqrt(variance + T(epsilon));
       const T gamma = io.in<T>(1)[c], beta = io.in<T>(2)[c];
       s.for_each(c, [&](std::int64_t i) { y[i] = gamma * ((x[i] - mean) * over_deviation) + beta; });
@@ -117,9 +117,11 @@ auto layer_norm_loop(const Site& site) {
       T sum = T(0);
       for (std::int64_t j = 0; j < s.width; ++j) sum += x[j];
       const T mean = sum / m;
-      T squares = T(0);
-      for (std::int64_t j = 0; j < s.width; ++j) squares += (x[j] - mean) * (x[j] - mean);
-      const T variance = squares / m;
+      const T variance = centred_squares(mean,
+                                         [&](auto add) {
+                                           for (std::int64_t j = 0; j < s.width; ++j) add(x[j]);
+                                         }) /
+                         m;
       const T over_deviation = T(1) / sqrt(variance + T(epsilon));
       for (std::int64_t j = 0; j < s.width; ++j) y[j] = gamma[j] * ((x[j] - mean) * over_deviation) + beta[j];
       io.out<T>(1)[b] = mean;

@@ -47,6 +47,11 @@ std::int64_t reduction_height(const Reduction& r) {
   return run_height<T>(r.joined, r.piece) + (r.parts > 1 ? run_height<T>(1, r.parts) : 0);
 }
 
+template <class T>
+std::int64_t line_height(std::int64_t n, bool contiguous) {
+  return contiguous ? run_height<T>(1, n) : tile_height(n);
+}
+
 }  // namespace
 
 template <class T>
@@ -54,6 +59,7 @@ void add_reductions(Kernels<T>& kernels) {
   kernels.sum = sum<T>;
   kernels.max = max<T>;
   kernels.reduction_height = reduction_height<T>;
+  kernels.line_height = line_height<T>;
 }
 
 template void add_reductions<float>(Kernels<float>&);

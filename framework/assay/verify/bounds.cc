@@ -27,8 +27,8 @@ Site alone(const SiteOp& op) {
 
 // dx = dy · f′: the op that an activation registers beside itself.
 bool is_activation_gradient(const OpDef& op) {
-  return op.name.ends_with("_grad") && op.inputs.size() == 2 && op.inputs[0] == "dy" && op.outputs.size() == 1 &&
-         (op.inputs[1] == "x" || op.inputs[1] == "y") && op.fields.size() <= 1;
+  return op.name.ends_with("_grad") && op.inputs.size() == 2 && op.inputs[0] == "dy" &&
+         op.outputs.size() == 1 && (op.inputs[1] == "x" || op.inputs[1] == "y") && op.fields.size() <= 1;
 }
 
 // The inputs from number `first` on at one end of their intervals.
@@ -59,13 +59,15 @@ void widen_by_ends(const BoundKernel& kernel, const std::vector<Tensor>& inputs,
   }
 }
 
-// The contract of the op's function, granted to its result.
+// The contract of an activation or of its derivative, granted to the result. In other ops it stands for the
+// functions that they evaluate, to which the bound scalar grants it.
 template <class B>
 void grant(const OpDef& op, const Accuracy& accuracy, const std::vector<Tensor>& inputs,
            std::vector<Tensor>& outputs) {
+  const bool gradient = is_activation_gradient(op);
+  if (!op.activation && !gradient) return;
   if (accuracy.ulp == 0.0 && accuracy.absolute == 0.0) return;
   using W = decltype(B::unit());
-  const bool gradient = is_activation_gradient(op);
   for (Tensor& output : outputs) {
     if (!is_real(output.dtype())) continue;
     const auto y = output.as<B>();
@@ -109,7 +111,9 @@ std::vector<Tensor> apply(const Backend& reference, const SiteOp& op, const std:
   return outputs;
 }
 
-bool is_wide(const std::vector<Spec>& specs) { return std::ranges::count(specs, DType::f64, &Spec::dtype) > 0; }
+bool is_wide(const std::vector<Spec>& specs) {
+  return std::ranges::count(specs, DType::f64, &Spec::dtype) > 0;
+}
 
 WithContract contract_of(const Accuracy& accuracy) {
   return WithContract({std::max(accuracy.ulp, 1.0), accuracy.absolute, static_cast<double>(accuracy.height)});
@@ -147,10 +151,10 @@ class Findings {
     if (count_ == 0) return;
     comparison_.failed += count_;
     if (!comparison_.detail.empty()) comparison_.detail += "\n  ";
-    comparison_.detail += fmt::format(
-        "{} {}: {} of {} elements differ, from {} to {}; worst at {}: {}", name_, spec_.to_string(), count_,
-        spec_.count(), place_of(spec_.shape, first_), place_of(spec_.shape, last_), place_of(spec_.shape, worst_),
-        values_);
+    comparison_.detail +=
+        fmt::format("{} {}: {} of {} elements differ, from {} to {}; worst at {}: {}", name_,
+                    spec_.to_string(), count_, spec_.count(), place_of(spec_.shape, first_),
+                    place_of(spec_.shape, last_), place_of(spec_.shape, worst_), values_);
   }
   Findings(const Findings&) = delete;
   Findings& operator=(const Findings&) = delete;
@@ -195,10 +199,12 @@ void compare_reals(std::span<const Narrow> got, std::span<const B> want, Compari
       comparison.ratio = std::max(comparison.ratio, ratio);
       continue;
     }
-    comparison.ratio = std::max(comparison.ratio, std::isnan(ratio) ? std::numeric_limits<double>::infinity() : ratio);
+    comparison.ratio =
+        std::max(comparison.ratio, std::isnan(ratio) ? std::numeric_limits<double>::infinity() : ratio);
     findings.add(index, ratio, [&] {
       return fmt::format("got {}, exact value {}, error {:.3g} is {:.3g} times the bound {:.3g}", got[i],
-                         static_cast<double>(value), static_cast<double>(error), ratio, static_cast<double>(bound));
+                         static_cast<double>(value), static_cast<double>(error), ratio,
+                         static_cast<double>(bound));
     });
   }
 }
@@ -210,7 +216,8 @@ void compare_whole(const Tensor& got, const Tensor& want, Comparison& comparison
     ++comparison.judged;
     if (a[i] == b[i]) continue;
     comparison.ratio = std::numeric_limits<double>::infinity();
-    findings.add(static_cast<std::int64_t>(i), 1.0, [&] { return fmt::format("got {}, want {}", a[i], b[i]); });
+    findings.add(static_cast<std::int64_t>(i), 1.0,
+                 [&] { return fmt::format("got {}, want {}", a[i], b[i]); });
   }
 }
 
@@ -234,16 +241,19 @@ Bounded run_on_bounds(const Backend& reference, const Site& site, const std::vec
               : run_bounds<Bound32>(reference, site, inputs, accuracy, DType::bound32);
 }
 
-std::vector<Tensor> apply_on_bounds(const Backend& reference, const SiteOp& op, const std::vector<Tensor>& operands,
-                                    const Accuracy& accuracy, std::string& refusal) {
+std::vector<Tensor> apply_on_bounds(const Backend& reference, const SiteOp& op,
+                                    const std::vector<Tensor>& operands, const Accuracy& accuracy,
+                                    std::string& refusal) {
   const WithContract contract = contract_of(accuracy);
-  return is_wide(op.inputs) || is_wide(op.outputs) ? apply<Bound64>(reference, op, operands, accuracy, refusal)
-                                                   : apply<Bound32>(reference, op, operands, accuracy, refusal);
+  return is_wide(op.inputs) || is_wide(op.outputs)
+             ? apply<Bound64>(reference, op, operands, accuracy, refusal)
+             : apply<Bound32>(reference, op, operands, accuracy, refusal);
 }
 
 bool inexact(const Tensor& tensor) {
   const auto any = [&]<class B>(B*) {
-    return std::ranges::any_of(tensor.as<B>(), [](const B& x) { return !(x.error() == decltype(x.value)(0)); });
+    return std::ranges::any_of(tensor.as<B>(),
+                               [](const B& x) { return !(x.error() == decltype(x.value)(0)); });
   };
   if (tensor.dtype() == DType::bound32) return any(static_cast<Bound32*>(nullptr));
   if (tensor.dtype() == DType::bound64) return any(static_cast<Bound64*>(nullptr));
@@ -251,20 +261,21 @@ bool inexact(const Tensor& tensor) {
 }
 
 std::string basis_of(const Bounded& bounded, const Accuracy& accuracy) {
-  if (std::ranges::none_of(bounded.outputs, [](const Tensor& t) { return is_real(t.dtype()); })) return "exact";
+  if (std::ranges::none_of(bounded.outputs, [](const Tensor& t) { return is_real(t.dtype()); }))
+    return "exact";
   std::string text = "running error bound";
   if (bounded.height > 1) {
-    text = accuracy.height > 0
-               ? fmt::format("γ_k with k = {} by the plan",
-                             std::min(bounded.height, static_cast<double>(accuracy.height)))
-               : fmt::format("γ_k with k = {}, any order", bounded.height);
+    text = accuracy.height > 0 ? fmt::format("γ_k with k = {} by the plan",
+                                             std::min(bounded.height, static_cast<double>(accuracy.height)))
+                               : fmt::format("γ_k with k = {}, any order", bounded.height);
   }
   if (accuracy.ulp > 0) text += fmt::format("; functions within {} ulp by contract", accuracy.ulp);
   if (accuracy.absolute > 0) text += fmt::format(" or {:.2g}", accuracy.absolute);
   return text;
 }
 
-Comparison compare(const std::vector<Tensor>& got, const Bounded& bounded, const std::vector<std::string>& names) {
+Comparison compare(const std::vector<Tensor>& got, const Bounded& bounded,
+                   const std::vector<std::string>& names) {
   Comparison comparison;
   for (std::size_t o = 0; o < got.size(); ++o) {
     const Tensor& want = bounded.outputs[o];

@@ -20,15 +20,17 @@ struct Bounded {
 };
 
 /// `inputs` are canonical tensors of f32 or f64, taken as exact. `accuracy` is the plan's: its contract is
-/// granted to every function that an op evaluates and to its result, its height (if any) bounds every sum.
+/// granted to every function that an op evaluates and to the result of an activation, its height (if any)
+/// bounds every sum.
 Bounded run_on_bounds(const Backend& reference, const Site& site, const std::vector<Tensor>& inputs,
                       const Accuracy& accuracy);
 
-/// One op on operands of bound32 or bound64 (whole numbers as they are), of which the op's specs say whether the
-/// narrow format is f32 or f64. Sums are left open: an addition that follows belongs to the same sum, in any
-/// order. Where the reference refuses the op, the reason is in `refusal`.
-std::vector<Tensor> apply_on_bounds(const Backend& reference, const SiteOp& op, const std::vector<Tensor>& operands,
-                                    const Accuracy& accuracy, std::string& refusal);
+/// One op on operands of bound32 or bound64 (whole numbers as they are), of which the op's specs say whether
+/// the narrow format is f32 or f64. Sums are left open: an addition that follows belongs to the same sum, in
+/// any order. Where the reference refuses the op, the reason is in `refusal`.
+std::vector<Tensor> apply_on_bounds(const Backend& reference, const SiteOp& op,
+                                    const std::vector<Tensor>& operands, const Accuracy& accuracy,
+                                    std::string& refusal);
 
 /// Whether any element has an error to begin with.
 bool inexact(const Tensor& tensor);
@@ -38,14 +40,15 @@ std::string basis_of(const Bounded& bounded, const Accuracy& accuracy);
 
 /// How canonical results compare with their bounds.
 struct Comparison {
-  std::int64_t judged = 0;   ///< elements with a finite bound
+  std::int64_t judged = 0;  ///< elements with a finite bound
   std::int64_t failed = 0;
-  double ratio = 0.0;        ///< the largest |error| / bound; infinity where a bound of 0 is exceeded
-  std::string detail{};      ///< of failures: the tensor, the range and the worst of its indices, the values
+  double ratio = 0.0;    ///< the largest |error| / bound; infinity where a bound of 0 is exceeded
+  std::string detail{};  ///< of failures: the tensor, the range and the worst of its indices, the values
 };
 
-/// Every element of every output: |got − value| ≤ bound; whole numbers are equal. A NaN never passes. Elements
-/// that overflow, or are made from what may overflow in the narrow format, are not judged and not counted.
+/// Every element of every output: |got − value| ≤ bound; whole numbers are equal. A NaN never passes.
+/// Elements that overflow, or are made from what may overflow in the narrow format, are not judged and not
+/// counted.
 Comparison compare(const std::vector<Tensor>& got, const Bounded& bounded,
                    const std::vector<std::string>& names = {});
 
