@@ -86,15 +86,31 @@ std::string lockstep_table(const verify::Report& checks) {
          table.render();
 }
 
-// Which of two backends part beyond their bounds, and where first.
+// Where two backends first part beyond their bounds: at the earliest step of any of them that breaks its own,
+// since two that keep theirs are no further apart than these explain.
 std::string first_parting(const verify::Report& checks) {
+  const verify::Check* first = nullptr;
   for (const verify::Check& check : checks.checks()) {
     if (check.oracle != verify::Oracle::lockstep || check.status != verify::Status::failed) continue;
-    return fmt::format("First op beyond its bound: {}\n  {}\n  reproduce: {}\n", check.id(), check.detail,
-                       check.reproduce);
+    if (first == nullptr || check.position < first->position) first = &check;
   }
-  return "No op of any backend is beyond its bound: no two backends part by more than their bounds "
-         "explain.\n";
+  if (first == nullptr) {
+    return "No op of any backend is beyond its bound: no two backends part by more than their bounds "
+           "explain.\n";
+  }
+  return fmt::format("First op at which two backends part beyond their bounds: {}\n  {}\n  reproduce: {}\n",
+                     first->id(), first->detail, first->reproduce);
+}
+
+// What was asked for, as a command that a backend, a dtype and a selection may be added to.
+std::string command_of(const Arguments& arguments) {
+  std::string command = "assay verify " + arguments.positionals().front();
+  for (const std::string& plugin : arguments.all("plugin")) command += " --plugin " + plugin;
+  for (const std::string& change : arguments.all("set")) command += fmt::format(" -s '{}'", change);
+  for (const char* const option : {"seed", "samples", "batch"}) {
+    if (arguments.has(option)) command += fmt::format(" --{} {}", option, arguments.text(option));
+  }
+  return command;
 }
 
 int verify_experiment(const Arguments& arguments, const Registry& registry) {
@@ -106,7 +122,7 @@ int verify_experiment(const Arguments& arguments, const Registry& registry) {
   options.dtypes = dtypes_of(arguments);
   options.samples = arguments.integer("samples", 1, 1 << 20).value_or(8);
   options.batch = arguments.integer("batch", 1, std::int64_t{1} << 40).value_or(1) - 1;
-  options.command = fmt::format("assay verify {}", arguments.positionals().front());
+  options.command = command_of(arguments);
   if (verify::parse_tier(arguments.text("tier", "standard")) == verify::Tier::full)
     options.proof.cost_limit *= 30;
   const verify::ExperimentReport result = verify::verify_experiment(experiment, registry, options);
@@ -154,19 +170,21 @@ Command verify_command() {
   options.push_back({"junit", 0, "FILE", "write the checks as JUnit XML"});
   options.push_back({"format", 0, "FORMAT", "of the report", {"text", "json"}});
   options.push_back({"quiet", 'q', "", "no progress"});
-  return {"verify",
-          "prove gradients and kernels",
-          {{"assay verify experiments/seed/worked_example.yaml",
-            "an experiment's gradients, on every backend, against the exact ones"},
-           {"assay verify FILE --against torch.npz", "another program's numbers for the experiment, by our bounds"},
-           {"assay verify --graphs 100 --seed 7", "random models, the same ones for the same seed"},
-           {"assay verify --ops", "every op on every backend"},
-           {"assay verify --ops -k 'conv2d and not f64' --tier smoke", "some of them"},
-           {"assay verify --contracts -k 'exp and f32'", "functions over their whole range"},
-           {"assay verify --mutants -k 'sign and conv2d'", "which faults the checks catch, by class and oracle"}},
-          {{"FILE", "the experiment", false}},
-          options,
-          run_verify};
+  return {
+      "verify",
+      "prove gradients and kernels",
+      {{"assay verify experiments/seed/worked_example.yaml",
+        "an experiment's gradients, on every backend, against the exact ones"},
+       {"assay verify FILE --against torch.npz",
+        "another program's numbers for the experiment, by our bounds"},
+       {"assay verify --graphs 100 --seed 7", "random models, the same ones for the same seed"},
+       {"assay verify --ops", "every op on every backend"},
+       {"assay verify --ops -k 'conv2d and not f64' --tier smoke", "some of them"},
+       {"assay verify --contracts -k 'exp and f32'", "functions over their whole range"},
+       {"assay verify --mutants -k 'sign and conv2d'", "which faults the checks catch, by class and oracle"}},
+      {{"FILE", "the experiment", false}},
+      options,
+      run_verify};
 }
 
 }  // namespace assay::cli

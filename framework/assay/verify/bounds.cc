@@ -145,10 +145,15 @@ Bounded run_bounds(const Backend& reference, const Site& site, const std::vector
 // Collects what differs in one tensor.
 class Findings {
  public:
-  Findings(Comparison& comparison, std::string name, const Spec& spec)
-      : comparison_(comparison), name_(std::move(name)), spec_(spec) {}
+  Findings(Comparison& comparison, std::size_t output, std::string name, const Spec& spec)
+      : comparison_(comparison), output_(output), name_(std::move(name)), spec_(spec) {}
   ~Findings() {
     if (count_ == 0) return;
+    if (comparison_.failed == 0 || ratio_ > comparison_.worst_ratio) {
+      comparison_.worst_output = output_;
+      comparison_.worst_index = worst_;
+      comparison_.worst_ratio = ratio_;
+    }
     comparison_.failed += count_;
     if (!comparison_.detail.empty()) comparison_.detail += "\n  ";
     comparison_.detail +=
@@ -171,6 +176,7 @@ class Findings {
 
  private:
   Comparison& comparison_;
+  std::size_t output_;
   std::string name_;
   Spec spec_;
   std::int64_t count_ = 0, first_ = 0, last_ = 0, worst_ = 0;
@@ -279,7 +285,7 @@ Comparison compare(const std::vector<Tensor>& got, const Bounded& bounded,
   Comparison comparison;
   for (std::size_t o = 0; o < got.size(); ++o) {
     const Tensor& want = bounded.outputs[o];
-    Findings findings(comparison, name_of_output(names, o), got[o].spec());
+    Findings findings(comparison, o, name_of_output(names, o), got[o].spec());
     switch (got[o].dtype()) {
       case DType::f32:
         compare_reals<float, Bound32>(got[o].as<float>(), want.as<Bound32>(), comparison, findings);
@@ -302,7 +308,7 @@ Comparison compare_exactly(const std::vector<Tensor>& got, const std::vector<Ten
                            const std::vector<std::string>& names) {
   Comparison comparison;
   for (std::size_t o = 0; o < got.size(); ++o) {
-    Findings findings(comparison, name_of_output(names, o), got[o].spec());
+    Findings findings(comparison, o, name_of_output(names, o), got[o].spec());
     for (std::int64_t i = 0; i < got[o].count(); ++i) {
       const double a = element(got[o].view(), i), b = element(want[o].view(), i);
       ++comparison.judged;

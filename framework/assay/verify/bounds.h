@@ -44,6 +44,10 @@ struct Comparison {
   std::int64_t failed = 0;
   double ratio = 0.0;    ///< the largest |error| / bound; infinity where a bound of 0 is exceeded
   std::string detail{};  ///< of failures: the tensor, the range and the worst of its indices, the values
+  /// Of failures: the worst element, by the output that it is in and its index there.
+  std::size_t worst_output = 0;
+  std::int64_t worst_index = 0;
+  double worst_ratio = 0.0;
 };
 
 /// Every element of every output: |got − value| ≤ bound; whole numbers are equal. A NaN never passes.

@@ -57,6 +57,7 @@ struct Check {
   std::string detail{};       ///< of a failure: tensor, indices, both values; of a skip: why
   double ratio = 0.0;         ///< largest error as a share of its bound; 0 for exact equality
   std::int64_t judged = 0;    ///< numbers compared
+  int position = 0;           ///< of a step in its program
   std::string reproduce{};    ///< a command that runs this check alone
 
   /// "E conv2d openmp f32 stride 2": what -k selects by.

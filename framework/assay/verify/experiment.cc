@@ -52,7 +52,8 @@ Program compile_as_usual(const Graph& graph, std::span<const Backend* const> bac
 }
 
 Report verify_training(const Setting& setting, const Backend& backend, const std::string& command,
-                       const Selector& selector, const Compile& compile) {
+                       const Selector& selector, const Compile& compile,
+                       const std::vector<const Backend*>& others) {
   StateStore states;
   Arena arena;
   setting.write_states(states);
@@ -62,13 +63,14 @@ Report verify_training(const Setting& setting, const Backend& backend, const std
   if (!is_reference) backends.push_back(&setting.reference());
   Program program = compile(graph, backends, states, arena);
   setting.set_inputs(program);
-  const ProgramSubject subject{std::string(backend.name()), setting.dtype(),
-                               fmt::format("{} --backend {} --dtype {}", command, backend.name(),
-                                           assay::name_of(setting.dtype()))};
+  const ProgramSubject subject{
+      std::string(backend.name()), setting.dtype(),
+      fmt::format("{} --backend {} --dtype {}", command, backend.name(), assay::name_of(setting.dtype())),
+      others};
   ProgramRun run = verify_program(program, states, setting.reference(), subject, selector);
   if (is_reference) {
-    Check check = compare_with_graph(graph, evaluate(graph, setting.reference(), setting.bindings(graph)), program,
-                                     states, subject);
+    Check check = compare_with_graph(graph, evaluate(graph, setting.reference(), setting.bindings(graph)),
+                                     program, states, subject);
     if (selector.matches(check.id())) run.report.add(std::move(check));
   }
   return std::move(run.report);
@@ -90,6 +92,9 @@ ExperimentReport verify_experiment(const Experiment& experiment, const Registry&
   for (const DType dtype : options.dtypes) {
     const Setting setting(experiment, registry, dtype, options.batch, options.samples);
     report.samples = setting.rows();
+    std::vector<const Backend*> others;
+    for (const auto& backend : backends) others.push_back(backend.get());
+    if (names.front() != "reference") others.push_back(&setting.reference());
     const Graph exact_graph = simplify(setting.trace_graph(DType::quad));
     const Bindings exact_bindings = setting.bindings(exact_graph);
     const Values exact = evaluate(exact_graph, setting.reference(), exact_bindings);
@@ -103,7 +108,8 @@ ExperimentReport verify_experiment(const Experiment& experiment, const Registry&
         report.checks.add(std::move(skipped));
         continue;
       }
-      report.checks.append(verify_training(setting, *backend, options.command, selector));
+      report.checks.append(
+          verify_training(setting, *backend, options.command, selector, compile_as_usual, others));
       if (options.stop_at_first_failure && report.checks.count(Status::failed) > 0) return report;
       report.columns.push_back(fmt::format("{} {}", backend->name(), assay::name_of(dtype)));
       const std::map<std::string, Tensor> got = trace(setting, *backend);
@@ -116,8 +122,8 @@ ExperimentReport verify_experiment(const Experiment& experiment, const Registry&
     }
     // The rule is proven once, on the numbers of the first dtype.
     if (!std::exchange(proven, true)) {
-      GradientProof proof = prove_gradients(exact_graph, setting.reference(), exact_bindings, setting.parameters(),
-                                            selector, options.proof);
+      GradientProof proof = prove_gradients(exact_graph, setting.reference(), exact_bindings,
+                                            setting.parameters(), selector, options.proof);
       report.checks.append(std::move(proof.report));
       report.differences = std::move(proof.differences);
     }

@@ -37,7 +37,7 @@ struct TensorError {
 };
 
 struct TensorRow {
-  std::string tensor;  ///< a name as `assay trace` writes it
+  std::string tensor;               ///< a name as `assay trace` writes it
   std::vector<TensorError> errors;  ///< by column
 };
 
@@ -57,15 +57,18 @@ struct ExperimentReport {
 ExperimentReport verify_experiment(const Experiment& experiment, const Registry& registry,
                                    const ExperimentOptions& options = {});
 
-/// How a graph becomes a program: Program::compile with its usual options, or what is to be judged in its place.
+/// How a graph becomes a program: Program::compile with its usual options, or what is to be judged in its
+/// place.
 using Compile = std::function<Program(const Graph&, std::span<const Backend* const>, StateStore&, Arena&)>;
 Program compile_as_usual(const Graph& graph, std::span<const Backend* const> backends, StateStore& states,
                          Arena& arena);
 
 /// One step of training on a backend: every op of it, the data flow between them and, on the reference, the
-/// whole against the graph as the model builds it. `command` is how the verification is called.
+/// whole against the graph as the model builds it. `command` is how the verification is called; `others` are
+/// asked what they make of the inputs of a step that fails.
 Report verify_training(const Setting& setting, const Backend& backend, const std::string& command,
-                       const Selector& selector, const Compile& compile = compile_as_usual);
+                       const Selector& selector, const Compile& compile = compile_as_usual,
+                       const std::vector<const Backend*>& others = {});
 
 /// |got − exact| in units in the last place of `exact` rounded to the dtype of `got`, and normwise. REQUIRES:
 /// `exact` is quad, of the same shape.

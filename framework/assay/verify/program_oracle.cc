@@ -7,6 +7,7 @@
 
 #include "assay/program/place.h"
 #include "assay/verify/bounds.h"
+#include "assay/verify/guarded_run.h"
 #include "assay/verify/op_site.h"
 
 namespace assay::verify {
@@ -18,8 +19,8 @@ bool same(const Tensor& a, const Tensor& b) {
 
 class Observer {
  public:
-  Observer(Program& program, const StateStore& states, const Backend& reference, const ProgramSubject& subject,
-           const Selector& selector)
+  Observer(Program& program, const StateStore& states, const Backend& reference,
+           const ProgramSubject& subject, const Selector& selector)
       : program_(program),
         graph_(program.graph()),
         states_(states),
@@ -52,9 +53,10 @@ class Observer {
       ++operands_;
       if (known == run_.values.end()) {
         disorder(step, fmt::format("reads operand {} before anything has made it", i));
-      } else if (std::memcmp(known->second.data(), inputs_.back().data(), inputs_.back().spec().bytes()) != 0) {
-        disorder(step, fmt::format("operand {} {} is not what '{}' left", i, inputs_.back().spec().to_string(),
-                                   graph_.node(id).label()));
+      } else if (std::memcmp(known->second.data(), inputs_.back().data(), inputs_.back().spec().bytes()) !=
+                 0) {
+        disorder(step, fmt::format("operand {} {} is not what '{}' left", i,
+                                   inputs_.back().spec().to_string(), graph_.node(id).label()));
       }
     }
   }
@@ -81,8 +83,7 @@ class Observer {
       const TensorView view = program_.output(name);
       ++operands_;
       const auto made = run_.values.find(source(id));
-      if (made == run_.values.end() ||
-          std::memcmp(made->second.data(), view.data, view.spec.bytes()) != 0)
+      if (made == run_.values.end() || std::memcmp(made->second.data(), view.data, view.spec.bytes()) != 0)
         note(fmt::format("output '{}' is not what was computed for it", name));
     }
     for (const auto& [state, successor] : graph_.updates()) {
@@ -119,15 +120,38 @@ class Observer {
     note(fmt::format("step {}, op '{}' of '{}': {}", step_, step.placement.op, step.placement.scope, what));
   }
 
+  // What other backends make of the same inputs at the worst element, each with its share of its own bound.
+  std::string beside(const Site& site, const std::string& judged, const Comparison& result) const {
+    std::string text;
+    for (const Backend* other : subject_.others) {
+      if (other->name() == judged) continue;
+      std::string refusal;
+      const BoundKernel kernel = bind_kernel(*other, site, refusal);
+      if (!kernel.kernel || !kernel.plan.accuracy.algebra.empty()) continue;
+      const std::vector<Tensor> outputs = run(kernel, inputs_);
+      const Comparison own = compare(outputs, run_on_bounds(reference_, site, inputs_, kernel.plan.accuracy));
+      text += fmt::format("\n  {} makes {} of the same inputs at {}, {}", other->name(),
+                          element(outputs[result.worst_output].view(), result.worst_index),
+                          place_of(site.output(result.worst_output).shape, result.worst_index),
+                          own.failed == 0 ? fmt::format("and keeps its bound ({:.2f} of it)", own.ratio)
+                                          : std::string("and is beyond its bound, too"));
+    }
+    return text;
+  }
+
   void judge(const Program::Observation& step, const std::vector<Tensor>& outputs) {
     const Placement& row = step.placement;
     Check check;
     check.oracle = Oracle::lockstep;
     const BoundSite bound = make_site(graph_, row.nodes);
-    check.subject = {row.op, row.backend, row.implementation, subject_.dtype,
+    check.subject = {row.op,
+                     row.backend,
+                     row.implementation,
+                     subject_.dtype,
                      fmt::format("{}{} step {}", row.scope.empty() ? "program" : row.scope,
                                  row.backward ? " backward" : "", step_),
                      shapes_of(bound.site)};
+    check.position = step_;
     const std::string id = check.id();
     if (!selector_.matches(id)) return;
     if (!row.accuracy.algebra.empty()) {
@@ -148,6 +172,7 @@ class Observer {
       check.detail = result.detail;
       if (result.failed > 0) {
         check.status = Status::failed;
+        check.detail += beside(bound.site, row.backend, result);
         check.reproduce = fmt::format("{} -k '={}'", subject_.reproduce, id);
       }
     }

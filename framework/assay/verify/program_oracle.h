@@ -19,6 +19,8 @@ struct ProgramSubject {
   std::string backend;
   DType dtype = DType::f32;
   std::string reproduce;  ///< a command to which " -k '=ID'" is added
+  /// Asked, where a step fails, what they make of its inputs: two values tell more than one.
+  std::vector<const Backend*> others{};
 };
 
 struct ProgramRun {
