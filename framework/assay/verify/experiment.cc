@@ -83,7 +83,11 @@ ExperimentReport verify_experiment(const Experiment& experiment, const Registry&
   // The reference first: where it fails, the others are measured against a wrong definition.
   std::ranges::stable_partition(names, [](const std::string& name) { return name == "reference"; });
   std::vector<std::unique_ptr<Backend>> backends;
-  for (const std::string& name : names) backends.push_back(registry.create_backend(name, {}, 1));
+  // The backend that the experiment trains on is judged as it is configured there.
+  for (const std::string& name : names) {
+    const bool own = name == experiment.backend.type;
+    backends.push_back(registry.create_backend(name, own ? experiment.backend.fields : Fields{}, 1));
+  }
 
   ExperimentReport report;
   std::map<std::string, std::vector<TensorError>> errors;

@@ -156,7 +156,8 @@ class Observer {
     if (!selector_.matches(id)) return;
     if (!row.accuracy.algebra.empty()) {
       check.status = Status::skipped;
-      check.detail = "the plan rewrites the algebra (" + row.accuracy.algebra + ")";
+      check.detail = "NOT JUDGED: the plan rewrites the algebra (" + row.accuracy.algebra +
+                     "), for which there is no bound";
       run_.report.add(std::move(check));
       return;
     }
