@@ -6,7 +6,7 @@
 namespace assay::test {
 namespace {
 
-const char* const kCommands[] = {"run", "check", "explain", "trace", "list", "doctor", "verify"};
+const char* const kCommands[] = {"run", "check", "explain", "trace", "list", "doctor", "verify", "diff"};
 
 class Usage : public CommandLine {
  protected:

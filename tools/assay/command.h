@@ -91,10 +91,13 @@ std::span<const Command> commands();
 
 // Each in a file of its own name.
 Command check_command();
+Command diff_command();
 Command doctor_command();
 Command explain_command();
 Command list_command();
+Command reproduce_command();
 Command run_command();
+Command sweep_command();
 Command trace_command();
 Command verify_command();
 

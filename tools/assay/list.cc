@@ -7,6 +7,7 @@
 
 #include "assay/command.h"
 #include "assay/core/error.h"
+#include "assay/list_runs.h"
 #include "assay/registry/registry.h"
 #include "assay/session.h"
 #include "assay/terminal.h"
@@ -122,10 +123,14 @@ std::string render(const Item& item) {
 }
 
 int run_list(const Arguments& arguments) {
+  if (!arguments.positionals().empty() && arguments.positionals().front() == "runs")
+    return list_runs(arguments);
+  if (arguments.has("run-dir")) throw Error("option '--run-dir' belongs to 'assay list runs'");
   const Session session(arguments);
   std::vector<Kind> kinds = collect(session.registry());
   std::vector<std::string> names;
   for (const Kind& kind : kinds) names.push_back(kind.name);
+  names.emplace_back("runs");
   const auto& words = arguments.positionals();
   if (!words.empty()) {
     const auto chosen = std::ranges::find(kinds, words[0], &Kind::name);
@@ -171,13 +176,16 @@ int run_list(const Arguments& arguments) {
 
 Command list_command() {
   std::vector<Option> options{{"plugin", 0, "PATH", "load a plugin first", {}, true},
-                              {"format", 0, "FORMAT", "how to print", {"text", "json"}}};
+                              {"format", 0, "FORMAT", "how to print", {"text", "json"}},
+                              {"run-dir", 'o', "DIR", "where 'list runs' looks, instead of runs"}};
   return {"list",
-          "show what is registered, with fields, defaults and formulas",
+          "show what is registered, with fields, defaults and formulas, or what has run",
           {{"assay list", "all names"},
            {"assay list layers", "every layer with its fields and parameters"},
-           {"assay list ops conv2d", "one op"}},
-          {{"WHAT", "layers, activations, losses, optimizers, schedules, initializers, data, backends or ops",
+           {"assay list ops conv2d", "one op"},
+           {"assay list runs", "every run below runs/: status, age, final metrics"}},
+          {{"WHAT",
+            "layers, activations, losses, optimizers, schedules, initializers, data, backends, ops or runs",
             false},
            {"NAME", "one of them", false}},
           options,

@@ -1,0 +1,98 @@
+// assay diff: what differs between two runs, or two experiment files: configuration, environment, metrics.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "assay/command.h"
+#include "assay/core/utf8.h"
+#include "assay/experiment/stored_run.h"
+#include "assay/session.h"
+#include "assay/terminal.h"
+
+namespace assay::cli {
+namespace {
+
+// One of the two: a run's folder, or an experiment file, which has a configuration alone.
+struct DiffSide {
+  bool run = false;
+  FlatConfig configuration, environment, metrics;
+};
+
+DiffSide read_side(const std::string& path, const Registry& registry) {
+  DiffSide side;
+  side.run = std::filesystem::is_directory(path);
+  if (!side.run) {
+    side.configuration = flattened(load_experiment(path, {}, registry).resolved);
+    return side;
+  }
+  const StoredRun run = read_stored_run(path);
+  side.configuration =
+      flattened(load_experiment(std::filesystem::path(path) / "experiment.yaml", {}, registry).resolved);
+  side.environment = run.environment;
+  side.metrics["status"] = run.status;
+  for (const auto& [name, statistic] : run.metrics) {
+    side.metrics[name] = run.seeds > 1 ? fmt::format("{} ± {}", statistic.mean, statistic.deviation)
+                                       : fmt::format("{}", statistic.mean);
+  }
+  return side;
+}
+
+constexpr std::size_t kCellWidth = 60;
+
+std::string cell(const std::optional<std::string>& value) {
+  return value ? shortened(*value, kCellWidth) : "—";
+}
+
+int diff(const Arguments& arguments) {
+  const Session session(arguments);
+  const std::string &left = arguments.positionals()[0], &right = arguments.positionals()[1];
+  const DiffSide a = read_side(left, session.registry()), b = read_side(right, session.registry());
+  std::vector<std::pair<std::string, std::vector<Difference>>> parts{
+      {"configuration", differences(a.configuration, b.configuration)}};
+  if (a.run && b.run) {
+    parts.emplace_back("environment", differences(a.environment, b.environment));
+    parts.emplace_back("metrics", differences(a.metrics, b.metrics));
+  }
+  bool same = true;
+  for (const auto& [name, found] : parts) same = same && found.empty();
+
+  if (arguments.text("format", "text") == "json") {
+    nlohmann::ordered_json json;
+    for (const auto& [name, found] : parts) {
+      json[name] = nlohmann::ordered_json::array();
+      for (const Difference& difference : found) {
+        nlohmann::ordered_json one{{"key", difference.key}, {"a", nullptr}, {"b", nullptr}};
+        if (difference.left) one["a"] = *difference.left;
+        if (difference.right) one["b"] = *difference.right;
+        json[name].push_back(std::move(one));
+      }
+    }
+    fmt::print("{}\n", json.dump(2));
+    return same ? kOk : kCheckFailed;
+  }
+  for (const auto& [name, found] : parts) {
+    if (found.empty()) continue;
+    Table table({name, shortened(left, kCellWidth), shortened(right, kCellWidth)});
+    for (const Difference& difference : found)
+      table.add({"  " + difference.key, cell(difference.left), cell(difference.right)});
+    fmt::print("{}", table.render());
+  }
+  if (same) fmt::print(stderr, "{} and {} do not differ\n", left, right);
+  next_step("assay list runs");
+  return same ? kOk : kCheckFailed;
+}
+
+}  // namespace
+
+Command diff_command() {
+  return {"diff",
+          "what differs between two runs, or two experiment files",
+          {{"assay diff runs/mlp/A runs/mlp/B", "configuration, environment and final metrics of two runs"},
+           {"assay diff base.yaml changed.yaml", "the resolved configurations of two files"}},
+          {{"A", "a run's folder or an experiment file"}, {"B", "another; exit code 1 where they differ"}},
+          {{"plugin", 0, "PATH", "load a plugin first", {}, true},
+           {"format", 0, "FORMAT", "how to print", {"text", "json"}}},
+          diff};
+}
+
+}  // namespace assay::cli
