@@ -6,7 +6,8 @@
 namespace assay::test {
 namespace {
 
-const char* const kCommands[] = {"run", "check", "explain", "trace", "list", "doctor", "verify", "diff"};
+const char* const kCommands[] = {"run",    "check",  "explain", "trace", "list",
+                                 "doctor", "verify", "diff",    "sweep"};
 
 class Usage : public CommandLine {
  protected:

@@ -78,6 +78,26 @@ INSTANTIATE_TEST_SUITE_P(
                       Refused{"huge", std::string((1 << 20) + 1, 'a'), "1 MiB"}),
     [](const auto& info) { return info.param.name; });
 
+// A plain key may name an element of a list, in a map in braces, too.
+TEST(ParseYaml, BracketsMayStandInKeys) {
+  const std::string key = "model.layers[hidden].units";
+  const ConfigNode root = parse_yaml("a: {" + key + ": 1, layers[0]: [x, 'y[0].z', \"y[0].z\"]}  # [b].c\n" +
+                                         key + ": [128]\n'q[r].s': 2\ntext: |\n  v[w].x\n",
+                                     "file.yaml");
+  const ConfigNode& a = *root.find("a");
+  ASSERT_NE(a.find(key), nullptr);
+  EXPECT_EQ(a.find(key)->where()->column, 33);
+  EXPECT_EQ(a.entries()[0].key.where()->length, 26);
+  ASSERT_NE(a.find("layers[0]"), nullptr);
+  EXPECT_EQ(a.find("layers[0]")->items()[1].text(), "y[0].z");
+  EXPECT_EQ(a.find("layers[0]")->items()[2].text(), "y[0].z");
+  EXPECT_EQ(root.find(key)->items()[0].text(), "128");
+  EXPECT_NE(root.find("q[r].s"), nullptr);
+  EXPECT_EQ(root.find("text")->text(), "v[w].x\n");
+  for (const char* text : {"a: {b[: 1}", "a: {b[c: 1}", "a: {b[]: 1}", "a: {b]: 1}"})
+    EXPECT_NE(error_of(text), "") << text;
+}
+
 TEST(ParseYaml, ColumnsCountCodePoints) {
   EXPECT_NE(error_of("é: 1\nü: {ä: 1, ä: 2}\n").find("file.yaml:2:11"), std::string::npos)
       << error_of("é: 1\nü: {ä: 1, ä: 2}\n");

@@ -38,6 +38,16 @@ class Override {
     value_ = std::move(*value);
   }
 
+  Override(const ConfigNode& path, ConfigNode value) : value_(std::move(value)) {
+    if (path.source() == nullptr) {
+      source_ = std::make_shared<SourceText>(path.text(), std::filesystem::path("."), path.text());
+    } else {
+      source_ = path.source();
+      base_ = path.source_begin() + (path.quoted() ? 1 : 0);
+    }
+    parse_path(path.text());
+  }
+
   void apply(ConfigNode& root) {
     ConfigNode* node = &root;
     for (std::size_t i = 0; i < steps_.size(); ++i) {
@@ -50,7 +60,7 @@ class Override {
  private:
   [[noreturn]] void fail(std::size_t begin, std::size_t end, const std::string& message,
                          const std::string& help = "") const {
-    throw Error(message).at(source_->range(begin, std::max(end, begin + 1))).help(help);
+    throw Error(message).at(source_->range(base_ + begin, base_ + std::max(end, begin + 1))).help(help);
   }
 
   void parse_path(std::string_view path) {
@@ -88,7 +98,7 @@ class Override {
   }
 
   ConfigNode placed(ConfigNode node, const Step& step) const {
-    node.set_place(source_, step.begin, step.end);
+    node.set_place(source_, base_ + step.begin, base_ + step.end);
     return node;
   }
 
@@ -115,6 +125,7 @@ class Override {
   }
 
   std::shared_ptr<const SourceText> source_;
+  std::size_t base_ = 0;  // where the path stands in the source
   std::vector<Step> steps_;
   ConfigNode value_;
 };
@@ -155,6 +166,10 @@ ConfigNode load_chain(const std::filesystem::path& path, std::vector<std::filesy
 }  // namespace
 
 void apply_override(ConfigNode& root, std::string_view assignment) { Override(assignment).apply(root); }
+
+void apply_override(ConfigNode& root, const ConfigNode& path, const ConfigNode& value) {
+  Override(path, value).apply(root);
+}
 
 ConfigNode merged(const ConfigNode& base, const ConfigNode& derived) {
   if (!base.is_map() || !derived.is_map()) return derived;

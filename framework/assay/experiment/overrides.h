@@ -13,6 +13,9 @@ namespace assay {
 /// the text of the override, where the path does not lead anywhere (with the nearest name).
 void apply_override(ConfigNode& root, std::string_view assignment);
 
+/// The same for a path and a value that were read from a file, in which errors are placed.
+void apply_override(ConfigNode& root, const ConfigNode& path, const ConfigNode& value);
+
 /// `base` changed by `derived`: maps merge, lists and scalars replace, and a map whose `type` differs
 /// replaces the whole.
 ConfigNode merged(const ConfigNode& base, const ConfigNode& derived);

@@ -7,7 +7,7 @@
 namespace assay {
 namespace {
 
-constexpr std::int64_t kMost = std::int64_t{1} << 40;
+constexpr std::int64_t kLargestCount = std::int64_t{1} << 40;
 constexpr std::int64_t kLargestBatch = std::int64_t{1} << 24;
 
 const std::vector<std::string>& metric_types() {
@@ -49,7 +49,7 @@ void read_train(const ConfigNode& node, Diagnostics& diagnostics, Experiment& ex
     experiment.batch_size = fields->integer("batch_size");
   }
   if (const ConfigNode* steps = reader.optional("steps")) {
-    if (const auto count = read_integer(*steps, diagnostics, "'steps'", 0, kMost)) experiment.steps = *count;
+    if (const auto count = read_integer(*steps, diagnostics, "'steps'", 0, kLargestCount)) experiment.steps = *count;
   }
   reader.finish();
 }
@@ -71,7 +71,7 @@ void read_metrics(const ConfigNode& node, Diagnostics& diagnostics, Experiment& 
       metric.type = std::get<std::string>(*value);
     if (metric.type == "top_k") {
       if (const ConfigNode* k = reader.optional("k")) {
-        if (const auto count = read_integer(*k, diagnostics, "'k'", 1, kMost)) metric.k = *count;
+        if (const auto count = read_integer(*k, diagnostics, "'k'", 1, kLargestCount)) metric.k = *count;
       }
     }
     reader.finish();

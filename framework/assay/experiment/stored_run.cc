@@ -69,7 +69,7 @@ void flatten_json(const StoredJson& json, const std::string& key, FlatConfig& fl
   }
 }
 
-void read_summary(const fs::path& path, StoredRun& run) {
+void fill_from_summary(const fs::path& path, StoredRun& run) {
   const StoredJson summary = read_json(path);
   run.status = summary.at("status").get<std::string>();
   if (summary.contains("metrics")) {
@@ -136,7 +136,10 @@ StoredRun read_stored_run(const fs::path& folder) {
       run.name = name->text();
     if (fs::exists(folder / "environment.json"))
       flatten_json(read_json(folder / "environment.json"), "", run.environment);
-    if (fs::exists(folder / "summary.json")) read_summary(folder / "summary.json", run);
+    if (fs::exists(folder / "summary.json")) fill_from_summary(folder / "summary.json", run);
+    // The summary is written after every seed.
+    const ConfigNode* seeds = experiment.find("seeds");
+    if (run.finished() && seeds != nullptr && run.seeds < seeds->items().size()) run.status = "unfinished";
   } catch (const Error&) {
     run.status = "unreadable";
   } catch (const StoredJson::exception&) {

@@ -80,9 +80,10 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
-                const std::string& value) override {
+                const std::string& given) override {
     const std::size_t begin = start_node(mark);
     const char first = begin < text_.size() ? text_[begin] : ' ';
+    const std::string value = first == '"' || first == '\'' ? given : with_brackets_shown(given);
     const bool in_block = first == '|' || first == '>';
     std::size_t end = kNone;
     if (first == '"' || first == '\'') {
@@ -368,7 +369,7 @@ std::optional<ConfigNode> parse_yaml(const std::shared_ptr<const SourceText>& so
     diagnostics.add(directive(*source, first));
     return std::nullopt;
   }
-  std::istringstream stream{std::string(text.substr(begin))};
+  std::istringstream stream{with_brackets_hidden(text, begin)};
   TreeBuilder builder(source, begin, diagnostics);
   std::optional<ConfigNode> root;
   try {

@@ -12,6 +12,8 @@ namespace assay::yaml_syntax {
 namespace {
 
 constexpr std::size_t kNone = std::string_view::npos;
+// No text that is read contains these (check_characters).
+constexpr char kHiddenOpen = '\x02', kHiddenClose = '\x03';
 
 struct Explanation {
   std::string_view library;  ///< how the library's message starts
@@ -120,6 +122,41 @@ std::size_t quoted_end(std::string_view text, std::size_t offset) noexcept {
     }
   }
   return kNone;
+}
+
+std::string with_brackets_hidden(std::string_view text, std::size_t begin) {
+  std::string hidden(text.substr(begin));
+  const auto in_name = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-';
+  };
+  for (std::size_t i = 0; i < hidden.size(); ++i) {
+    const char before = i == 0 ? '\n' : hidden[i - 1];
+    if (hidden[i] == '#' && is_blank(before)) {
+      i = line_end(hidden, i);
+    } else if ((hidden[i] == '"' || hidden[i] == '\'') &&
+               (is_blank(before) || std::string_view("[{,:").find(before) != std::string_view::npos)) {
+      const std::size_t end = quoted_end(hidden, i);
+      if (end != std::string_view::npos) i = end - 1;
+    } else if (hidden[i] == '[' && (in_name(before) || before == kHiddenClose)) {
+      const auto close =
+          std::find_if_not(hidden.begin() + static_cast<std::ptrdiff_t>(i) + 1, hidden.end(), in_name);
+      const auto length = static_cast<std::size_t>(close - hidden.begin()) - i;
+      // A name in brackets, and the path goes on or its value comes.
+      const bool key = length > 1 && hidden.end() - close > 1 && *close == ']' &&
+                       std::string_view(".[:").find(close[1]) != std::string_view::npos;
+      if (!key) continue;
+      hidden[i] = kHiddenOpen;
+      hidden[i + length] = kHiddenClose;
+      i += length;
+    }
+  }
+  return hidden;
+}
+
+std::string with_brackets_shown(std::string text) {
+  std::ranges::replace(text, kHiddenOpen, '[');
+  std::ranges::replace(text, kHiddenClose, ']');
+  return text;
 }
 
 bool is_indented_by_tab(const SourceText& source, std::size_t offset) {

@@ -31,6 +31,14 @@ Diagnostic unclosed_quote(const SourceText& source, std::size_t offset);
 Diagnostic explain(const SourceText& source, std::string_view message, std::size_t offset,
                    std::size_t open_bracket, std::size_t read_until);
 
+/// The text from `begin` on, in which the brackets of plain keys such as model.layers[hidden].units are
+/// replaced by characters that no text contains: the library would take them for lists where the key stands
+/// in a map in braces. Every byte keeps its place.
+std::string with_brackets_hidden(std::string_view text, std::size_t begin);
+
+/// Undoes it in a text that was not in quotes.
+std::string with_brackets_shown(std::string text);
+
 /// Whether only blanks and tabs stand before `offset` on its line, one of them a tab.
 bool is_indented_by_tab(const SourceText& source, std::size_t offset);
 

@@ -1,0 +1,117 @@
+#include "assay/sweep/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "assay/data/file.h"
+#include "assay/experiment/emit_yaml.h"
+#include "assay/experiment/run_record.h"
+#include "assay/experiment/yaml_parser.h"
+
+namespace assay::sweep {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Settings that a reason names before it only counts the others.
+constexpr std::size_t kNamedChanges = 3;
+
+// The configurations in the folder that are no trial of the sweep any more.
+std::vector<FlatConfig> former_trials(const SweepFolder& folder, const std::vector<Trial>& trials) {
+  std::set<std::string> current;
+  for (const Trial& trial : trials) current.insert(trial.id);
+  std::error_code missing;
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder.path() / "trials", missing)) {
+    if (entry.path().extension() == ".yaml" && !current.contains(entry.path().stem().string()))
+      files.push_back(entry.path());
+  }
+  std::ranges::sort(files);
+  std::vector<FlatConfig> former;
+  for (const fs::path& file : files) {
+    try {
+      former.push_back(flattened(load_yaml(file)));
+    } catch (const Error&) {  // a damaged one explains nothing
+    }
+  }
+  return former;
+}
+
+std::string change_text(const std::vector<Difference>& changes) {
+  std::string text = "changed: ";
+  for (std::size_t i = 0; i < changes.size() && i < kNamedChanges; ++i)
+    text += (i == 0 ? "" : ", ") + changes[i].key;
+  if (changes.size() > kNamedChanges) text += fmt::format(" and {} more", changes.size() - kNamedChanges);
+  return text;
+}
+
+std::string failure_text(const fs::path& file) {
+  const std::vector<std::byte> bytes = file::read(file);
+  std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return text.substr(0, text.find('\n'));
+}
+
+}  // namespace
+
+void SweepFolder::create() const {
+  std::error_code failure;
+  fs::create_directories(path_ / "trials", failure);
+  if (failure)
+    throw Error(fmt::format("the folder '{}' cannot be made: {}", path_.string(), failure.message()));
+}
+
+bool SweepFolder::can_resume(const std::string& id) const {
+  return fs::exists(run_of(id) / "experiment.yaml") && !fs::exists(failure_of(id)) &&
+         read_stored_run(run_of(id)).status != "diverged";
+}
+
+void SweepFolder::prepare(const Trial& trial) const {
+  fs::remove_all(run_of(trial.id));
+  fs::remove(failure_of(trial.id));
+  write_text(configuration_of(trial.id), emit_yaml(trial.configuration));
+}
+
+void SweepFolder::record_failure(const std::string& id, const std::string& why) const {
+  write_text(failure_of(id), why + "\n");
+}
+
+Standing standing_of(const SweepFolder& folder, const std::string& id) {
+  Standing standing;
+  if (fs::exists(folder.failure_of(id))) {
+    standing.state = Standing::State::failed;
+    standing.reason = "failed before: " + failure_text(folder.failure_of(id));
+  } else if (is_run_folder(folder.run_of(id))) {
+    standing.run = read_stored_run(folder.run_of(id));
+    if (standing.run.finished()) {
+      standing.state = Standing::State::done;
+      standing.reason = "done";
+    } else if (standing.run.status == "diverged") {
+      standing.state = Standing::State::failed;
+      standing.reason = "failed before: diverged";
+    } else {
+      standing.reason = "interrupted before";
+    }
+  } else {
+    standing.reason = fs::exists(folder.configuration_of(id)) ? "interrupted before" : "new";
+  }
+  return standing;
+}
+
+std::vector<Standing> standings(const SweepFolder& folder, const std::vector<Trial>& trials) {
+  std::vector<FlatConfig> former = former_trials(folder, trials);
+  std::vector<Standing> all;
+  for (const Trial& trial : trials) {
+    all.push_back(standing_of(folder, trial.id));
+    if (all.back().reason != "new" || former.empty()) continue;
+    std::vector<std::vector<Difference>> changes;
+    for (const FlatConfig& config : former) changes.push_back(differences(config, trial.flat));
+    const auto nearest = std::ranges::min_element(changes, {}, &std::vector<Difference>::size);
+    all.back().reason = change_text(*nearest);
+    former.erase(former.begin() + (nearest - changes.begin()));
+  }
+  return all;
+}
+
+}  // namespace assay::sweep
