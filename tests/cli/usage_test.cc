@@ -7,7 +7,7 @@ namespace assay::test {
 namespace {
 
 const char* const kCommands[] = {"run",    "check",  "explain", "trace", "list",
-                                 "doctor", "verify", "diff",    "sweep"};
+                                 "doctor", "verify", "diff",    "sweep", "reproduce"};
 
 class Usage : public CommandLine {
  protected:
