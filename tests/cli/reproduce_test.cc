@@ -73,6 +73,19 @@ TEST_F(ReproduceRun, NamesTheFirstStepAndTheTensor) {
     EXPECT_NE(text.find(part), std::string::npos) << text;
 }
 
+// A state that no loss has shown yet.
+TEST_F(ReproduceRun, NamesTheStepAtWhichTheWeightsWereOthers) {
+  run();
+  std::string metrics = contents(folder_ / "run/metrics.jsonl");
+  const auto hash = metrics.find("\"train/weights_hash\",\"value\":");
+  ASSERT_NE(hash, std::string::npos) << metrics;
+  const auto value = metrics.find("value\":", hash) + 7;
+  metrics.replace(value, metrics.find('}', value) - value, "1");
+  write("run/metrics.jsonl", metrics);
+  const std::string text = expect(1, {"reproduce", "run"}).out;
+  EXPECT_NE(text.find("the weights after step 2, epoch 1 are not the same"), std::string::npos) << text;
+}
+
 TEST_F(ReproduceRun, WhatIsNoWholeRecordIsRefused) {
   run();
   expect_refused({"reproduce", "nowhere"}, {"'nowhere' holds no run", "no such folder"});

@@ -11,6 +11,7 @@
 
 #include "assay/command.h"
 #include "assay/core/utf8.h"
+#include "assay/experiment/weights_hash.h"
 #include "assay/session.h"
 #include "assay/terminal.h"
 
@@ -60,6 +61,10 @@ std::string distance_text(std::uint64_t ulps) {
 }
 
 std::string metric_text(const MetricDifference& difference) {
+  if (difference.name == kWeightsHash && difference.recorded && difference.repeated) {
+    return fmt::format("the weights after step {}, epoch {} are not the same; every measurement before is",
+                       difference.step, difference.epoch);
+  }
   std::string text = fmt::format("first measurement that differs: step {}, epoch {}, {}", difference.step,
                                  difference.epoch, difference.name);
   if (!difference.recorded) return text + ": the record ends before it";

@@ -13,6 +13,7 @@
 #include "assay/experiment/run_lock.h"
 #include "assay/experiment/run_record.h"
 #include "assay/experiment/summary.h"
+#include "assay/experiment/weights_hash.h"
 
 namespace assay {
 namespace {
@@ -20,8 +21,11 @@ namespace {
 // Writes what passes by, and passes it on.
 class Recorder final : public RunObserver {
  public:
-  Recorder(RunObserver& next, const std::filesystem::path& folder, const Experiment& experiment)
-      : next_(next), metrics_(folder / "metrics.jsonl"), checkpoints_(folder / "checkpoints", experiment) {}
+  Recorder(RunObserver& next, const std::filesystem::path& folder, const Problem& problem)
+      : next_(next),
+        problem_(problem),
+        metrics_(folder / "metrics.jsonl"),
+        checkpoints_(folder / "checkpoints", problem.experiment()) {}
 
   void begin_epoch(std::int64_t epoch, std::int64_t epochs, std::int64_t steps) override {
     next_.begin_epoch(epoch, epochs, steps);
@@ -37,7 +41,12 @@ class Recorder final : public RunObserver {
   }
   void message(const std::string& text) override { next_.message(text); }
   void may_save(const Trainer& trainer, bool end_of_epoch) override {
-    if (checkpoints_.is_due(trainer.progress(), end_of_epoch)) save(trainer);
+    const TrainingProgress& progress = trainer.progress();
+    if (weights_hash_is_due(progress, end_of_epoch)) {
+      row({progress.step, progress.epoch, problem_.seed(), kWeightsHash,
+           weights_hash(problem_.model(), trainer.states())});
+    }
+    if (checkpoints_.is_due(progress, end_of_epoch)) save(trainer);
   }
 
   // The rows first: a checkpoint says how many there are.
@@ -64,6 +73,7 @@ class Recorder final : public RunObserver {
 
  private:
   RunObserver& next_;
+  const Problem& problem_;
   MetricsFile metrics_;
   CheckpointFolder checkpoints_;
 };
@@ -168,7 +178,7 @@ RunReport train_seeds(const Experiment& experiment, const Registry& registry, Ru
       std::filesystem::create_directories(place);
       observer.message(fmt::format("seed {}", seed));
     }
-    Recorder recorder(observer, place, experiment);
+    Recorder recorder(observer, place, problem);
     if (folder.resumed()) recorder.resume(trainer);
     TrainingResult result = trainer.run(recorder, stop);
     report.status = result.status;
