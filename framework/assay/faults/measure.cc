@@ -27,7 +27,7 @@ verify::OpsOptions judging(const std::string& op, const std::string& backend, ve
   ops.jobs = 1;
   if (backend.empty()) {
     ops.backends = {"reference"};
-    ops.oracles = {Oracle::dual, Oracle::difference, Oracle::taylor};
+    ops.oracles = {Oracle::dual, Oracle::difference, Oracle::taylor, Oracle::program};
   } else if (backend != "reference") {
     ops.backends = {backend};
     ops.oracles = {Oracle::exact, Oracle::poison, Oracle::lockstep,

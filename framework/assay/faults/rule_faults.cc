@@ -160,6 +160,45 @@ bool has_derivative(const OpDef& op) {
          });
 }
 
+// The finer ops that stand for an op where a backend refuses it: its first real output changed, or two
+// operands of one spec exchanged.
+struct ExpansionKind {
+  std::string name;
+  double factor;  // of the output; 0: operands are exchanged
+};
+
+ExpandRule damaged(const ExpandRule& right, const ExpansionKind& kind) {
+  return [right, kind](std::span<const Value> inputs, const Fields& fields) {
+    std::vector<Value> operands(inputs.begin(), inputs.end());
+    if (kind.factor == 0 && operands.size() > 1 && operands[0].spec() == operands[1].spec())
+      std::swap(operands[0], operands[1]);
+    std::vector<Value> results = right(operands, fields);
+    const auto real = std::ranges::find_if(results, [](const Value& v) { return is_real(v.dtype()); });
+    if (kind.factor != 0 && real != results.end()) *real = scaled(*real, kind.factor);
+    return results;
+  };
+}
+
+void add_expansion_faults(std::vector<Fault>& faults, const Registry& registry) {
+  for (const ExpansionKind& kind :
+       {ExpansionKind{"expansion of the other sign", -1.0}, ExpansionKind{"expansion off by 1e-6", 1 + 1e-6},
+        ExpansionKind{"operands of the expansion exchanged", 0.0}}) {
+    for (const auto& [name, entry] : registry.ops.entries()) {
+      if (entry.value.view || !entry.value.expand || entry.value.cases.empty()) continue;
+      Fault fault;
+      fault.kind = kind.name;
+      fault.number = 26;
+      fault.op = name;
+      fault.equivalent = "no two operands of one spec, or their order does not count";
+      fault.inject = [name = name, kind](Registry& r) {
+        OpDef& op = *r.ops.find(name);
+        op.expand = damaged(op.expand, kind);
+      };
+      faults.push_back(std::move(fault));
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<Fault> rule_faults(const Registry& registry) {
@@ -180,6 +219,7 @@ std::vector<Fault> rule_faults(const Registry& registry) {
                         }});
     }
   }
+  add_expansion_faults(faults, registry);
   return faults;
 }
 

@@ -225,6 +225,9 @@ std::vector<Geometry> geometries() {
   put({.label = "no filters", .filters = 0});
   put({.label = "no channels", .x = {2, 0, 5, 7}});
   put({.label = "image 28x28", .x = {2, 1, 28, 28}, .filters = 4, .padding = {1, 1, 1, 1}});
+  // More terms and more filters than any block of a matrix product has.
+  put({.label = "67 input channels, kernel 3x3", .x = {1, 67, 4, 3}, .filters = 5, .padding = {1, 1, 1, 1}});
+  put({.label = "269 filters", .x = {1, 2, 3, 5}, .filters = 269});
   return all;
 }
 

@@ -102,6 +102,11 @@ std::vector<Case> linear_cases() {
     add_case(Shape{n, 7}, 11, n % 2 == 1);
   }
   add_case(Shape{67, 129}, 37, true);
+  // More rows, columns and terms than any block of a matrix product has.
+  add_case(Shape{3, 1033}, 5, true);
+  add_case(Shape{2, 3}, 601, true);
+  add_case(Shape{601, 3}, 2, true);
+  add_case(Shape{2, 523}, 263, false);
   add_case(Shape{1, 1}, 1, true);
   add_case(Shape{0, 3}, 5, true);
   add_case(Shape{3, 0}, 5, true);
@@ -135,6 +140,10 @@ std::vector<Case> matmul_cases() {
     add_case({}, {}, 3, n, 5);
   }
   add_case({}, {}, 37, 129, 67);
+  // More rows, columns and terms than any block of a matrix product has.
+  add_case({}, {}, 3, 1033, 5);
+  add_case({}, {}, 2, 3, 601);
+  add_case({}, {}, 601, 3, 2);
   add_case({2}, {2}, 3, 5, 7);
   add_case({2, 1}, {3}, 5, 3, 2);
   add_case({}, {4}, 3, 2, 5);

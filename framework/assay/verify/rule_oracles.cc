@@ -35,20 +35,24 @@ void Pairing::add(const Quad& a, const Quad& b) {
 }
 
 RuleCase::RuleCase(const Registry& registry, const Backend& reference, const OpDef& op, const Case& c,
-                   std::uint64_t seed)
+                   const Draw& draw, Direction direction)
     : registry_(registry),
       reference_(reference),
       op_(op),
       case_(c),
-      seed_(seed),
-      operands_(make_inputs(c, DType::quad, {.seed = seed})) {
+      seed_(draw.seed),
+      operands_(make_inputs(c, DType::quad, draw)) {
   const OpSite site = make_op_site(registry.ops, op, c, DType::quad);
   for (std::size_t i = 0; i < operands_.size(); ++i) {
     const auto listed = [i](const std::vector<int>& inputs) {
       return std::ranges::find(inputs, static_cast<int>(i)) != inputs.end();
     };
     const bool blocked = listed(op.undifferentiated) || listed(op.refused);
-    if (is_real(operands_[i].dtype()) && !blocked) directions_.emplace(i, random(operands_[i].shape(), 100 + i));
+    if (!is_real(operands_[i].dtype()) || blocked) continue;
+    const Shape& shape = operands_[i].shape();
+    const std::vector<double> ones(static_cast<std::size_t>(shape.count()), 1.0);
+    directions_.emplace(
+        i, direction == Direction::ones ? Tensor::of(DType::quad, shape, ones) : random(shape, 100 + i));
   }
   for (std::size_t o = 0; o < site.outputs.size(); ++o) {
     if (is_real(site.outputs[o].dtype())) cotangents_.emplace(o, random(site.outputs[o].shape(), 200 + o));
@@ -144,6 +148,14 @@ Outcome check_duals(const RuleCase& rule) {
   return agree("dual numbers", backward.value, forward.value,
                Quad(kOracleRoundoff) * (backward.magnitude + forward.magnitude),
                "adjoint identity in quad, held to 2⁻⁵³ Σ|terms|");
+}
+
+Outcome check_duals_on_ties(const Registry& registry, const Backend& reference, const OpDef& op,
+                            const Case& c, std::uint64_t seed) {
+  const Draw ties{.fill = Fill::integers, .seed = seed, .radius = 1};
+  Outcome outcome = check_duals(RuleCase(registry, reference, op, c, ties));
+  if (outcome.status != Status::failed) return outcome;
+  return check_duals(RuleCase(registry, reference, op, c, ties, Direction::ones));
 }
 
 Outcome check_differences(const RuleCase& rule) {

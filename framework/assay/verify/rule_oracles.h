@@ -21,12 +21,14 @@ struct Pairing {
   void add(const Quad& a, const Quad& b);
 };
 
-/// An op on a case with data x, random signed directions v for every input through which derivatives flow,
-/// and random signed cotangents u for every real output.
+enum class Direction : std::uint8_t { random, ones };
+
+/// An op on a case with data x as drawn, random signed directions v for every input through which derivatives
+/// flow, and random signed cotangents u for every real output.
 class RuleCase {
  public:
   RuleCase(const Registry& registry, const Backend& reference, const OpDef& op, const Case& c,
-           std::uint64_t seed);
+           const Draw& draw, Direction direction = Direction::random);
 
   const OpDef& op() const { return op_; }
   bool has_directions() const { return !directions_.empty(); }
@@ -46,7 +48,7 @@ class RuleCase {
   const Backend& reference_;
   const OpDef& op_;
   const Case& case_;
-  const std::uint64_t seed_;
+  const std::uint64_t seed_;  // of directions and cotangents
   std::vector<Tensor> operands_;
   std::map<std::size_t, Tensor> directions_;  ///< by input
   std::map<std::size_t, Tensor> cotangents_;  ///< by output
@@ -63,8 +65,16 @@ struct TaylorOrder {
 TaylorOrder taylor_order(const std::function<Pairing(const Quad& h)>& f, const Quad& slope);
 Outcome outcome_of(const TaylorOrder& taylor);
 
+/// G: the ops that an op is expanded into, where a backend refuses it whole, against the op itself.
+Outcome check_expansion(const Registry& registry, const Backend& reference, const OpDef& op, const Case& c,
+                        std::uint64_t seed);
+
 /// D: the rule against dual numbers.
 Outcome check_duals(const RuleCase& rule);
+/// D on zeros and ties, where the rule and the forward kernel must choose the same side, or the rule share
+/// the cotangent among equals: moving all of them together, nothing is made or lost.
+Outcome check_duals_on_ties(const Registry& registry, const Backend& reference, const OpDef& op,
+                            const Case& c, std::uint64_t seed);
 /// F: the rule against central differences.
 Outcome check_differences(const RuleCase& rule);
 /// T: the order of the remainder of f(x) + h ⟨v, Jᵀu⟩.

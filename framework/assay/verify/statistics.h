@@ -47,6 +47,10 @@ inline constexpr double kContractUlp = 16.0;
 inline constexpr int kKnownDigitsExponent = -82;
 inline constexpr int kQuadShareExponent = -58;
 
+/// L, R: elements of a tensor from which kernels share their work among threads (the largest grain is 16384
+/// elements per thread), four threads at least.
+inline constexpr std::int64_t kSharedElements = 70000;
+
 /// R: reruns, and numbers of threads.
 inline constexpr int kReruns = 20;
 inline constexpr int kThreadCounts[] = {1, 2, 4, 8, 13};
