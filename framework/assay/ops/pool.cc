@@ -176,6 +176,11 @@ std::vector<Geometry> geometries() {
        .size = {3, 5},
        .stride = {1, 1},
        .padding = {2, 2, 4, 4}});
+  put({.label = "taller than wide, padded",
+       .x = {2, 3, 13, 4},
+       .size = {3, 2},
+       .stride = {2, 1},
+       .padding = {1, 2, 1, 0}});
   put({.label = "window wider than the image",
        .x = {2, 2, 2, 3},
        .size = {4, 5},
