@@ -92,6 +92,14 @@ int run_sweep(const Arguments& arguments) {
                    ? std::string()
                    : fmt::format(", {} failed before (--retry-failed runs them again)", failed));
   }
+  const auto threads = trials.front().flat.find("backend.threads");
+  const bool all_processors = threads == trials.front().flat.end() || threads->second == "auto";
+  if (!quiet && options.jobs > 1 && all_processors && to_run > 1) {
+    fmt::print(stderr,
+               "note: {} trials at a time, each on every processor; execution: {{threads_per_job: 1}} keeps "
+               "them out of each other's way\n",
+               options.jobs);
+  }
   sweep::TrialObserver observer;
   if (!quiet) {
     observer.started = [&](std::size_t i) {
