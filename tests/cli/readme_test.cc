@@ -12,10 +12,11 @@
 namespace assay::test {
 namespace {
 
-// ```sh test exit=2
+// ```sh test exit=2, or ```sh hours for what takes too long for a test
 struct Block {
   std::string language;
   bool marked = false;
+  bool takes_hours = false;
   int exit_code = 0;
   int line = 0;
   std::string text;
@@ -40,6 +41,7 @@ std::vector<Block> blocks_of(const std::string& markdown) {
     words >> block.language;
     for (std::string word; words >> word;) {
       block.marked = block.marked || word == "test";
+      block.takes_hours = block.takes_hours || word == "hours";
       if (word.starts_with("exit=")) block.exit_code = std::stoi(word.substr(5));
     }
     blocks.push_back(std::move(block));
@@ -86,7 +88,7 @@ TEST_F(Readme, EveryCommandRuns) {
 // to the program that they built.
 TEST_F(Readme, OnlyTheCommandsThatBuildAreUnmarked) {
   for (const Block& block : blocks_) {
-    if (block.language != "sh" || block.marked) continue;
+    if (block.language != "sh" || block.marked || block.takes_hours) continue;
     std::istringstream lines(block.text);
     for (std::string line; std::getline(lines, line);) {
       EXPECT_TRUE(line.starts_with("./tools/quickstart") || line.starts_with("./tools/test") ||
