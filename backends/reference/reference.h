@@ -6,10 +6,10 @@
 #include <string_view>
 
 #include "assay/program/kernel_table.h"
-#include "assay/registry/registry.h"
 
 namespace assay {
 
+struct BackendDef;  // registry/registry.h, which no kernel needs
 BackendDef reference_backend();
 
 void add_elementwise_kernels(KernelTable& kernels, std::string_view owner);

@@ -1,5 +1,7 @@
 #include "backends/reference/reference.h"
 
+#include "assay/registry/registry.h"
+
 namespace assay {
 namespace {
 

@@ -33,10 +33,12 @@ class AddActivationTest : public ::testing::Test {
  protected:
   AddActivationTest() {
     register_builtin(registry_);
-    registry_.add_activation(
-        "swish", [](auto x) { return x * sigmoid(x); }, {.formula = "f(z) = z σ(z)"}, "a plugin");
-    registry_.add_activation<Scalars::all>("cube", [](auto x) { return x * x * x; });
-    registry_.add_activation<SoftShrink>("a plugin");
+    Registry plugin("a plugin");
+    plugin.add_activation(
+        "swish", [](auto x) { return x * sigmoid(x); }, {.formula = "f(z) = z σ(z)"});
+    plugin.add_activation<Scalars::all>("cube", [](auto x) { return x * x * x; });
+    plugin.add_activation<SoftShrink>();
+    registry_.merge(plugin);
   }
 
   // {y, dy/dx} of an activation at each x, on the reference backend.
@@ -97,9 +99,10 @@ TEST_F(AddActivationTest, IsALayerAndKnowsItsOwner) {
 }
 
 TEST_F(AddActivationTest, RefusesANameThatIsTaken) {
+  Registry plugin("a plugin");
+  plugin.add_activation("relu", [](auto x) { return x; });
   try {
-    registry_.add_activation(
-        "relu", [](auto x) { return x; }, {}, "a plugin");
+    registry_.merge(plugin);
     FAIL();
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(), "error: the op 'relu' is registered twice: by built-in and by a plugin\n");

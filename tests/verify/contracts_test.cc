@@ -111,8 +111,7 @@ TEST(VerifyContracts, FindsADeclarationThatIsNotKept) {
                         .summary = "declares too much",
                         .create = [](const BackendContext& context) -> std::unique_ptr<Backend> {
                           return std::make_unique<Overconfident>(context.create("reference"));
-                        }},
-                       "test");
+                        }});
   const verify::ContractReport report = verify::verify_contracts(
       registry, {.ops = {"sigmoid", "sqrt"}, .backends = {"overconfident"}, .stride = kCoarseStride});
   EXPECT_FALSE(report.checks);

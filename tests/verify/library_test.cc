@@ -57,7 +57,7 @@ TEST(VerifyOps, CatchesOneUlpInOneElement) {
   BackendDef faulty;
   faulty.name = "faulty";
   faulty.create = [](const BackendContext&) { return std::make_unique<OneElementOff>(); };
-  registry.add_backend(std::move(faulty), "test");
+  registry.add_backend(std::move(faulty));
   const verify::Report report = verify::verify_ops(registry, {.ops = {"neg"}, .backends = {"faulty"}});
   EXPECT_FALSE(report);
   EXPECT_NE(report.to_string().find("FAILED E neg faulty f32"), std::string::npos) << report;

@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
 #include <vector>
 
+#include "assay/core/cache_directory.h"
 #include "assay/verify/selector.h"
 
 namespace assay::cli {
@@ -20,17 +20,8 @@ constexpr std::size_t kMostIds = 1000;
 
 // Empty where the user has no cache directory.
 fs::path cache_file() {
-  const auto variable = [](const char* name) -> fs::path {
-    const char* const value = std::getenv(name);
-    return value == nullptr ? "" : value;
-  };
-  fs::path cache = variable("XDG_CACHE_HOME");
-  if (!cache.is_absolute()) {  // the XDG base directory specification: relative paths are ignored
-    const fs::path home = variable("HOME");
-    if (home.empty()) return {};
-    cache = home / ".cache";
-  }
-  return cache / "assay" / "last_failed";
+  const fs::path cache = cache_directory();
+  return cache.empty() ? cache : cache / "last_failed";
 }
 
 // A file is the same from every folder.

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "assay/core/error.h"
+#include "assay/data/file.h"
 
 namespace assay {
 
@@ -20,9 +21,12 @@ SplitDataset load_data(const DataSourceDef& def, const Fields& given,
   const Fields fields = complete(def.fields, given, subject);
   try {
     SplitDataset data = def.load({fields, base_directory, seed});
-    for (const Dataset* part :
+    for (Dataset* part :
          {&data.train, data.validation ? &*data.validation : nullptr, data.test ? &*data.test : nullptr}) {
-      if (part != nullptr) check(*part, {});
+      if (part == nullptr) continue;
+      check(*part, {});
+      if (part->identity.empty())
+        part->identity = file::ContentHash().add(part->inputs.view()).add(part->targets.view()).text();
     }
     check_parts(data, {});
     return data;

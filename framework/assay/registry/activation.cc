@@ -2,10 +2,11 @@
 
 namespace assay {
 
-void register_activation(Registry& registry, const ActivationInfo& info, const std::string& owner) {
-  const OpDef& op = registry.ops.add(info.name, activation_op(info), owner);
-  registry.ops.add(info.name + "_grad", activation_grad_op(info), owner);
-  registry.layers.add(info.name, activation_layer(op), owner);
+void register_activation(Registry& registry, const ActivationInfo& info) {
+  const OpDef op = activation_op(info);
+  registry.add_op(op);
+  registry.add_op(activation_grad_op(info));
+  registry.add_layer(activation_layer(op));
 }
 
 }  // namespace assay

@@ -17,8 +17,8 @@
 //   struct Shrink {
 //     double width;
 //     explicit Shrink(const Fields& fields) : width(fields.number("width")) {}
-//     static ActivationInfo info();                               // name, formulas, fields: see
-//     ops/activation.h template <class T> T operator()(const T& z) const { ... }
+//     static ActivationInfo info();  // name, formulas, fields: see ops/activation.h
+//     template <class T> T operator()(const T& z) const { ... }
 //   };
 //   registry.add_activation<Shrink>();
 #pragma once
@@ -34,29 +34,28 @@
 namespace assay {
 
 /// The parts that do not depend on the function: op, gradient op and layer.
-void register_activation(Registry& registry, const ActivationInfo& info, const std::string& owner);
+void register_activation(Registry& registry, const ActivationInfo& info);
 
 template <Scalars scalars, class F>
-void Registry::add_activation(const std::string& name, F function, const ActivationText& text,
-                              const std::string& owner) {
+void Registry::add_activation(const std::string& name, F function, const ActivationText& text) {
   ActivationInfo info;
   info.name = name;
   info.formula = text.formula.empty() ? "y = " + name + "(x)" : text.formula;
   info.derivative_formula = text.derivative_formula.empty() ? "f′ by dual numbers" : text.derivative_formula;
   info.polynomial = scalars == Scalars::all;
-  register_activation(*this, info, owner);
+  register_activation(*this, info);
   const auto make = [function](const Fields&) { return function; };
-  kernels("reference").add(name, activation_kernel<scalars>(make), owner);
-  kernels("reference").add(name + "_grad", activation_gradient_kernel<scalars>(make), owner);
+  add_kernel("reference", name, activation_kernel<scalars>(make));
+  add_kernel("reference", name + "_grad", activation_gradient_kernel<scalars>(make));
 }
 
 template <class A, Scalars scalars>
-void Registry::add_activation(const std::string& owner) {
+void Registry::add_activation() {
   const ActivationInfo info = A::info();
-  register_activation(*this, info, owner);
+  register_activation(*this, info);
   const auto make = [](const Fields& fields) { return A(fields); };
-  kernels("reference").add(info.name, activation_kernel<scalars>(make), owner);
-  kernels("reference").add(info.name + "_grad", activation_gradient_kernel<scalars>(make), owner);
+  add_kernel("reference", info.name, activation_kernel<scalars>(make));
+  add_kernel("reference", info.name + "_grad", activation_gradient_kernel<scalars>(make));
 }
 
 }  // namespace assay

@@ -15,26 +15,23 @@
 namespace assay {
 
 void register_builtin(Registry& registry) {
-  const std::string owner = "built-in";
+  const std::string& owner = registry.owner();
   register_ops(registry.ops, owner);
   register_layers(registry.layers, registry.ops, owner);
   register_initializers(registry.initializers, owner);
   register_losses(registry.losses, owner);
   register_optimizers(registry.optimizers, owner);
   register_schedules(registry.schedules, owner);
-  for (DataSourceDef source : builtin_data_sources()) {
-    const std::string name = source.name;
-    registry.data_sources.add(name, std::move(source), owner);
-  }
-  registry.add_backend(reference_backend(), owner);
+  for (DataSourceDef& source : builtin_data_sources()) registry.add_data_source(std::move(source));
+  registry.add_backend(reference_backend());
 #ifdef ASSAY_WITH_EIGEN
-  registry.add_backend(eigen_backend(), owner);
+  registry.add_backend(eigen_backend());
 #endif
 #ifdef ASSAY_WITH_OPENMP
-  registry.add_backend(openmp_backend(), owner);
+  registry.add_backend(openmp_backend());
 #endif
 #ifdef ASSAY_WITH_ONEDNN
-  registry.add_backend(onednn_backend(), owner);
+  registry.add_backend(onednn_backend());
 #endif
 }
 

@@ -4,13 +4,34 @@
 
 namespace assay {
 
-Registry::Registry() = default;
+Registry::Registry(std::string owner) : owner_(std::move(owner)) {}
 Registry::~Registry() = default;
 
-void Registry::add_backend(BackendDef def, const std::string& owner) {
+namespace {
+
+template <class T>
+const T& add_to(NamedTable<T>& table, T def, const std::string& owner) {
   const std::string name = def.name;
-  const BackendDef& added = backends.add(name, std::move(def), owner);
-  if (added.kernels) added.kernels(kernels(name), owner);
+  return table.add(name, std::move(def), owner);
+}
+
+}  // namespace
+
+void Registry::add_op(OpDef def) { add_to(ops, std::move(def), owner_); }
+void Registry::add_layer(LayerDef def) { add_to(layers, std::move(def), owner_); }
+void Registry::add_loss(LossDef def) { add_to(losses, std::move(def), owner_); }
+void Registry::add_optimizer(OptimizerDef def) { add_to(optimizers, std::move(def), owner_); }
+void Registry::add_schedule(ScheduleDef def) { add_to(schedules, std::move(def), owner_); }
+void Registry::add_initializer(InitializerDef def) { add_to(initializers, std::move(def), owner_); }
+void Registry::add_data_source(DataSourceDef def) { add_to(data_sources, std::move(def), owner_); }
+
+void Registry::add_backend(BackendDef def) {
+  const BackendDef& added = add_to(backends, std::move(def), owner_);
+  if (added.kernels) added.kernels(kernels(added.name), owner_);
+}
+
+void Registry::add_kernel(std::string_view backend, std::string_view op, OfferRule offer) {
+  kernels(backend).add(op, std::move(offer), owner_);
 }
 
 KernelTable& Registry::kernels(std::string_view backend) { return kernels_[std::string(backend)]; }

@@ -1,6 +1,7 @@
 // Registry: everything that has a name — ops, layers, losses, optimizers, schedules, initialisers, data
 // sources, backends and their kernels — with who registered it. Passed by reference; there is no global one.
-// Built-ins and plugins fill it through the same functions (see builtin.h).
+// Built-ins and plugins fill it through the same functions. A plugin fills one of its own, which is empty but
+// for what it adds, and which is merged into the program's whole or not at all.
 #pragma once
 
 #include <functional>
@@ -48,9 +49,18 @@ struct ActivationText {
   std::string derivative_formula{};  ///< "f′(z) = σ(z) (1 + z (1 − σ(z)))"
 };
 
+/// A plugin that has been loaded, for the run record.
+struct PluginRecord {
+  std::string name;
+  std::string version;
+  std::string file;    ///< absolute path
+  std::string sha256;  ///< of the file, hexadecimal
+};
+
 class Registry {
  public:
-  Registry();
+  /// `owner` is who registers what the add functions are given.
+  explicit Registry(std::string owner = "built-in");
   ~Registry();
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
@@ -63,12 +73,31 @@ class Registry {
   ScheduleTable schedules{"schedule"};
   NamedTable<DataSourceDef> data_sources{"data source"};
   NamedTable<BackendDef> backends{"backend"};
+  std::vector<PluginRecord> plugins;  ///< in the order in which they were loaded
 
-  /// Registers a backend and its kernels. Throws Error if the name is taken.
-  void add_backend(BackendDef def, const std::string& owner);
-  /// The table a backend of that name looks its offers up in; a plugin adds kernels for an existing backend
-  /// here.
+  const std::string& owner() const { return owner_; }
+
+  // Each registers under the definition's own name, and throws Error, naming both owners, if that is taken.
+  void add_op(OpDef def);
+  void add_layer(LayerDef def);
+  void add_loss(LossDef def);
+  void add_optimizer(OptimizerDef def);
+  void add_schedule(ScheduleDef def);
+  void add_initializer(InitializerDef def);
+  void add_data_source(DataSourceDef def);
+  /// With its kernels.
+  void add_backend(BackendDef def);
+  /// A kernel of `op` for a backend that exists; it is asked before those that were there. The kernel that
+  /// defines a plugin's op is one for "reference", from for_every_scalar (generic_kernel.h).
+  void add_kernel(std::string_view backend, std::string_view op, OfferRule offer);
+
+  /// The table a backend of that name looks its offers up in.
   KernelTable& kernels(std::string_view backend);
+
+  /// Takes over everything that `other` holds, under its owners. Throws Error, and changes nothing, where a
+  /// name is taken (naming both owners), a definition lacks what it cannot do without, or a kernel is for a
+  /// backend or an op that nobody registered, or would redefine an op (by a kernel of the reference).
+  void merge(const Registry& other);
 
   /// Makes a backend. Throws Error for an unknown name or field. The registry outlives what it makes.
   std::unique_ptr<Backend> create_backend(std::string_view name, const Fields& fields, int threads) const;
@@ -78,13 +107,13 @@ class Registry {
   ///   registry.add_activation("swish", [](auto x) { return x * sigmoid(x); });
   /// Defined in activation.h, with what the function may use.
   template <Scalars scalars = Scalars::continuous, class F>
-  void add_activation(const std::string& name, F function, const ActivationText& text = {},
-                      const std::string& owner = "plugin");
+  void add_activation(const std::string& name, F function, const ActivationText& text = {});
   /// The same for an activation with fields, a type such as those in ops/activation.h.
   template <class A, Scalars scalars = Scalars::continuous>
-  void add_activation(const std::string& owner = "plugin");
+  void add_activation();
 
  private:
+  std::string owner_;
   std::map<std::string, KernelTable, std::less<>> kernels_;
 };
 
