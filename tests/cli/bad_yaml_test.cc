@@ -192,7 +192,7 @@ INSTANTIATE_TEST_SUITE_P(
                &L::more,
                "seed: 9223372036854775808",
                {"from 0 to 9223372036854775807", "bad.yaml:9:7"}},
-        Broken{"plugin", &L::more, "plugins: [swish.so]", {"plugin", "bad.yaml:9:10"}},
+        Broken{"plugin", &L::more, "plugins: [swish.so]", {"plugin", "is missing", "bad.yaml:9:11"}},
         Broken{"extends_nothing", &L::more, "extends: nowhere.yaml", {"nowhere.yaml", "bad.yaml:9:10"}},
         Broken{"extends_itself", &L::more, "extends: bad.yaml", {"bad.yaml → ", "bad.yaml:9:10"}}),
     [](const auto& info) { return info.param.rule; });

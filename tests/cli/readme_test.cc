@@ -8,46 +8,10 @@
 
 #include "assay/data/safetensors.h"
 #include "cli/command_line.h"
+#include "support/markdown.h"
 
 namespace assay::test {
 namespace {
-
-// ```sh test exit=2, or ```sh hours for what takes too long for a test
-struct Block {
-  std::string language;
-  bool marked = false;
-  bool takes_hours = false;
-  int exit_code = 0;
-  int line = 0;
-  std::string text;
-};
-
-std::vector<Block> blocks_of(const std::string& markdown) {
-  std::vector<Block> blocks;
-  std::istringstream lines(markdown);
-  bool inside = false;
-  int number = 0;
-  for (std::string line; std::getline(lines, line);) {
-    ++number;
-    if (!line.starts_with("```")) {
-      if (inside) blocks.back().text += line + "\n";
-      continue;
-    }
-    inside = !inside;
-    if (!inside) continue;
-    Block block;
-    block.line = number;
-    std::istringstream words(line.substr(3));
-    words >> block.language;
-    for (std::string word; words >> word;) {
-      block.marked = block.marked || word == "test";
-      block.takes_hours = block.takes_hours || word == "hours";
-      if (word.starts_with("exit=")) block.exit_code = std::stoi(word.substr(5));
-    }
-    blocks.push_back(std::move(block));
-  }
-  return blocks;
-}
 
 class Readme : public CommandLine {
  protected:
@@ -63,7 +27,7 @@ class Readme : public CommandLine {
         {.folder = folder_.path(), .environment = {{"PATH", path}}, .limit = std::chrono::seconds{500}});
   }
 
-  std::vector<Block> blocks_;
+  std::vector<MarkdownBlock> blocks_;
 };
 
 TEST_F(Readme, EveryCommandRuns) {
@@ -71,7 +35,7 @@ TEST_F(Readme, EveryCommandRuns) {
     GTEST_SKIP() << "the package dataset-fashion-mnist is not installed";
   ProcessResult last;
   int ran = 0;
-  for (const Block& block : blocks_) {
+  for (const MarkdownBlock& block : blocks_) {
     SCOPED_TRACE(fmt::format("README.md:{}", block.line));
     if (block.marked && block.language == "sh") {
       last = shell(block.text);
@@ -87,7 +51,7 @@ TEST_F(Readme, EveryCommandRuns) {
 // What no test can run here: the two commands that install, build and run the tests themselves, and the way
 // to the program that they built.
 TEST_F(Readme, OnlyTheCommandsThatBuildAreUnmarked) {
-  for (const Block& block : blocks_) {
+  for (const MarkdownBlock& block : blocks_) {
     if (block.language != "sh" || block.marked || block.takes_hours) continue;
     std::istringstream lines(block.text);
     for (std::string line; std::getline(lines, line);) {
@@ -102,7 +66,7 @@ TEST_F(Readme, EveryFileThatItNamesIsThere) {
   const std::string text = contents(source_file("README.md"));
   for (std::size_t at = text.find("]("); at != std::string::npos; at = text.find("](", at + 1)) {
     const std::string target = text.substr(at + 2, text.find(')', at) - at - 2);
-    if (target.find("://") != std::string::npos) continue;
+    if (target.find("://") != std::string::npos || target.find(' ') != std::string::npos) continue;
     EXPECT_TRUE(std::filesystem::exists(source_file(target))) << target;
   }
 }
@@ -112,7 +76,7 @@ TEST_F(Readme, ThePyTorchLoaderReadsTheWeights) {
   if (!std::filesystem::exists(kPython) || run_process(kPython, {"-c", "import torch"}).exit_code != 0)
     GTEST_SKIP() << "python3-torch is not installed";
   std::string script;
-  for (const Block& block : blocks_) {
+  for (const MarkdownBlock& block : blocks_) {
     if (block.marked && block.language == "python") script += block.text;
   }
   ASSERT_NE(script.find("def load_weights(path):"), std::string::npos);

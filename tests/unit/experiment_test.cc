@@ -174,8 +174,7 @@ INSTANTIATE_TEST_SUITE_P(
                 {"test.yaml:9:10", "test/los"}},
         Mistake{"expectation_of_nothing", &Lines::more, "expect: {train/loss: {}}", {"test.yaml:9:10"}},
         Mistake{
-            "checkpoint_interval", &Lines::more, "checkpoint: {every: often}", {"test.yaml:9:21", "often"}},
-        Mistake{"plugin", &Lines::more, "plugins: [swish.so]", {"test.yaml:9:10", "plugin"}}),
+            "checkpoint_interval", &Lines::more, "checkpoint: {every: often}", {"test.yaml:9:21", "often"}}),
     [](const auto& info) { return info.param.name; });
 
 TEST_F(ExperimentTest, TakesWhatIsRight) { EXPECT_EQ(error_of(Lines{}.text()), ""); }

@@ -21,7 +21,7 @@ class GivenTrace : public ::testing::Test {
  protected:
   GivenTrace() { register_builtin(registry_); }
 
-  Experiment experiment(const std::string& name, std::vector<std::string> overrides = {}) const {
+  Experiment experiment(const std::string& name, std::vector<std::string> overrides = {}) {
     return load_experiment(test::source_file(name),
                            {.overrides = std::move(overrides), .backend = {}, .seed = {}}, registry_);
   }

@@ -56,7 +56,7 @@ void print_json(const Experiment& experiment, const Problem& problem, const Prog
 }
 
 int run_check(const Arguments& arguments) {
-  const Session session(arguments);
+  Session session(arguments);
   const Experiment experiment = load(arguments, session.registry());
   for (const std::uint64_t seed : experiment.seeds) {
     const Problem problem(experiment, session.registry(), seed);

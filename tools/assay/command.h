@@ -95,6 +95,7 @@ Command diff_command();
 Command doctor_command();
 Command explain_command();
 Command list_command();
+Command plugin_command();
 Command reproduce_command();
 Command run_command();
 Command sweep_command();

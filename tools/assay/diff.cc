@@ -18,7 +18,7 @@ struct DiffSide {
   FlatConfig configuration, environment, metrics;
 };
 
-DiffSide read_side(const std::string& path, const Registry& registry) {
+DiffSide read_side(const std::string& path, Registry& registry) {
   DiffSide side;
   side.run = std::filesystem::is_directory(path);
   if (!side.run) {
@@ -44,7 +44,7 @@ std::string cell(const std::optional<std::string>& value) {
 }
 
 int diff(const Arguments& arguments) {
-  const Session session(arguments);
+  Session session(arguments);
   const std::string &left = arguments.positionals()[0], &right = arguments.positionals()[1];
   const DiffSide a = read_side(left, session.registry()), b = read_side(right, session.registry());
   std::vector<std::pair<std::string, std::vector<Difference>>> parts{

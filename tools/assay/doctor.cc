@@ -25,7 +25,7 @@ constexpr OptionalBackend kBackends[] = {{"reference", ""},
                                          {"onednn", "libdnnl-dev ocl-icd-opencl-dev"}};
 
 int run_doctor(const Arguments& arguments) {
-  const Session session(arguments);
+  Session session(arguments);
   const SystemInfo system = system_info();
   fmt::print("assay         {} ({})\n", version(), build_description());
   fmt::print("system        {}\n", system.operating_system);

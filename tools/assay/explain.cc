@@ -94,7 +94,7 @@ std::string json(const Experiment& experiment, const Derivation& derivation, std
 std::string value_name(ValueId id) { return fmt::format("%{}.{}", id.node, id.output); }
 
 int run_explain(const Arguments& arguments) {
-  const Session session(arguments);
+  Session session(arguments);
   if (arguments.has("output")) require_writable_place(arguments.text("output"));
   const Experiment experiment = load(arguments, session.registry());
   const Problem problem(experiment, session.registry(), experiment.seeds.front());

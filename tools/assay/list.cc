@@ -126,7 +126,7 @@ int run_list(const Arguments& arguments) {
   if (!arguments.positionals().empty() && arguments.positionals().front() == "runs")
     return list_runs(arguments);
   if (arguments.has("run-dir")) throw Error("option '--run-dir' belongs to 'assay list runs'");
-  const Session session(arguments);
+  Session session(arguments);
   std::vector<Kind> kinds = collect(session.registry());
   std::vector<std::string> names;
   for (const Kind& kind : kinds) names.push_back(kind.name);

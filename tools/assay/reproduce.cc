@@ -134,7 +134,7 @@ void print_reproduction_as_json(const Reproduction& result) {
 }
 
 int run_reproduce(const Arguments& arguments) {
-  const Session session(arguments);
+  Session session(arguments);
   const std::string& folder = arguments.positionals().front();
   const ScratchFolder scratch;
   std::signal(SIGINT, stop_reproducing);

@@ -122,7 +122,7 @@ void dry_run(const Experiment& experiment, const Registry& registry) {
 }
 
 // The experiment of a run folder, which is continued as it was begun.
-Experiment load_recorded(const Arguments& arguments, const Registry& registry) {
+Experiment load_recorded(const Arguments& arguments, Registry& registry) {
   const std::filesystem::path folder = arguments.text("resume");
   if (!arguments.positionals().empty())
     throw Error("--resume takes the experiment from the run folder")
@@ -140,7 +140,7 @@ Experiment load_recorded(const Arguments& arguments, const Registry& registry) {
 }
 
 int run(const Arguments& arguments) {
-  const Session session(arguments);
+  Session session(arguments);
   const bool resumes = arguments.has("resume");
   if (!resumes && arguments.positionals().empty())
     throw Error("'FILE' is missing: the experiment").note("assay run --help shows its options");

@@ -5,17 +5,17 @@
 #include <limits>
 
 #include "assay/core/error.h"
+#include "assay/registry/plugin_loader.h"
 
 namespace assay::cli {
 
 Session::Session(const Arguments& arguments) {
   register_builtin(registry_);
-  for (const std::string& path : arguments.all("plugin")) {
-    throw Error(fmt::format("plugin '{}' cannot be loaded: this version of assay loads no plugins", path));
-  }
+  for (const std::filesystem::path& file : environment_plugins()) load_plugin(registry_, file);
+  for (const std::string& name : arguments.all("plugin")) load_plugin(registry_, find_plugin(name, ""));
 }
 
-Experiment load(const Arguments& arguments, const Registry& registry) {
+Experiment load(const Arguments& arguments, Registry& registry) {
   ExperimentChanges changes;
   changes.overrides = arguments.all("set");
   if (arguments.has("backend")) changes.backend = arguments.text("backend");

@@ -1,4 +1,5 @@
-// What every command starts from: a registry with the built-ins and the plugins that the command line names.
+// What every command starts from: a registry with the built-ins, and the plugins that ASSAY_PLUGIN_PATH and
+// the command line name.
 #pragma once
 
 #include <filesystem>
@@ -16,14 +17,15 @@ class Session {
  public:
   /// Throws Error for a plugin that cannot be loaded.
   explicit Session(const Arguments& arguments);
-  const Registry& registry() const { return registry_; }
+  Registry& registry() { return registry_; }
 
  private:
   Registry registry_;
 };
 
-/// The experiment named first on the command line, with the changes that its options ask for.
-Experiment load(const Arguments& arguments, const Registry& registry);
+/// The experiment named first on the command line, with the changes that its options ask for; its plugins go
+/// into the registry.
+Experiment load(const Arguments& arguments, Registry& registry);
 
 /// Before any work: a file to write stands in a folder that is there, and is no folder itself. Throws Error.
 void require_writable_place(const std::filesystem::path& file);

@@ -6,6 +6,8 @@
 #include <csignal>
 
 #include "assay/command.h"
+#include "assay/experiment/overrides.h"
+#include "assay/experiment/plugins.h"
 #include "assay/experiment/run_record.h"
 #include "assay/session.h"
 #include "assay/sweep/child_process.h"
@@ -53,11 +55,12 @@ std::size_t count(const std::vector<Standing>& standings, Standing::State state)
 }
 
 int run_sweep(const Arguments& arguments) {
-  const Session session(arguments);
+  Session session(arguments);
   const std::string& path = arguments.positionals().front();
   if (arguments.has("fail-fast") && arguments.has("keep-going"))
     throw Error("options '--fail-fast' and '--keep-going' exclude each other");
   const SweepFile file = sweep::load_sweep(path);
+  load_plugins(load_extended(file.experiment), session.registry());
   const std::vector<Trial> trials = make_trials(file, session.registry());
   if (trials.empty()) throw NothingSelected(fmt::format("'exclude' leaves no trial of '{}'", path));
   check_first(file, trials, session.registry());

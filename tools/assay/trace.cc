@@ -15,7 +15,7 @@ namespace assay::cli {
 namespace {
 
 int run_trace(const Arguments& arguments) {
-  const Session session(arguments);
+  Session session(arguments);
   if (!arguments.has("output")) throw Error("'-o OUT.npz' is missing: where the tensors go");
   const std::filesystem::path out = arguments.text("output");
   if (out.extension() != ".npz") throw Error(fmt::format("'{}' does not end in .npz", out.string()));

@@ -25,6 +25,7 @@ int verify_ops(const Arguments& arguments, const Registry& registry) {
   options.seed = static_cast<std::uint64_t>(arguments.integer("seed", 0, 1 << 30).value_or(1));
   options.backends = backends_of(arguments);
   options.dtypes = dtypes_of(arguments);
+  for (const std::string& plugin : arguments.all("plugin")) options.command += " --plugin " + plugin;
   ProgressBar bar(arguments.has("quiet") || !is_terminal(stderr));
   bar.begin("ops", static_cast<std::int64_t>(registry.ops.names().size()));
   options.progress = [&](const std::string& op, std::size_t done, std::size_t) {
@@ -113,7 +114,7 @@ std::string command_of(const Arguments& arguments) {
   return command;
 }
 
-int verify_experiment(const Arguments& arguments, const Registry& registry) {
+int verify_experiment(const Arguments& arguments, Registry& registry) {
   const Experiment experiment = experiment_of(arguments, registry);
   verify::ExperimentOptions options;
   options.select = selection_of(arguments, arguments.positionals().front());
@@ -134,7 +135,7 @@ int verify_experiment(const Arguments& arguments, const Registry& registry) {
 }
 
 int run_verify(const Arguments& arguments) {
-  const Session session(arguments);
+  Session session(arguments);
   if (arguments.has("mutants")) return verify_mutants(arguments);
   if (arguments.has("ops")) return verify_ops(arguments, session.registry());
   if (arguments.has("contracts")) return verify_contracts(arguments, session.registry());

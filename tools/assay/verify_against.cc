@@ -35,7 +35,7 @@ std::string table_of(const verify::GivenTraceReport& result) {
 
 }  // namespace
 
-int verify_against(const Arguments& arguments, const Registry& registry) {
+int verify_against(const Arguments& arguments, Registry& registry) {
   if (arguments.positionals().empty())
     throw Error("--against judges the trace of an experiment").help("assay verify FILE --against TRACE.npz");
   const Experiment experiment = experiment_of(arguments, registry);

@@ -29,7 +29,7 @@ void write_file(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-Experiment experiment_of(const Arguments& arguments, const Registry& registry) {
+Experiment experiment_of(const Arguments& arguments, Registry& registry) {
   ExperimentChanges changes;
   changes.overrides = arguments.all("set");
   if (const auto seed = arguments.integer("seed", 0, std::numeric_limits<std::int64_t>::max()))

@@ -11,7 +11,7 @@
 namespace assay::cli {
 
 /// --against: another program's trace of an experiment.
-int verify_against(const Arguments& arguments, const Registry& registry);
+int verify_against(const Arguments& arguments, Registry& registry);
 /// --mutants: the verification itself, by what it catches of a catalogue of faults.
 int verify_mutants(const Arguments& arguments);
 /// --contracts: functions of one variable against the accuracy that backends declare.
@@ -22,7 +22,7 @@ int verify_graphs(const Arguments& arguments, const Registry& registry);
 
 /// The experiment that is named, with --set and --seed; --backend names what is verified, not what it trains
 /// on.
-Experiment experiment_of(const Arguments& arguments, const Registry& registry);
+Experiment experiment_of(const Arguments& arguments, Registry& registry);
 /// --backend: names, or nothing for all.
 std::vector<std::string> backends_of(const Arguments& arguments);
 /// --dtype. Throws Error for what backends are not verified in.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "assay/experiment/overrides.h"
+#include "assay/experiment/plugins.h"
 #include "assay/experiment/read_model.h"
 #include "assay/experiment/read_training.h"
 #include "assay/experiment/yaml_parser.h"
@@ -27,10 +28,7 @@ class Reader {
     read_seeds(top);
     if (const ConfigNode* backend = top.optional("backend")) read_backend(*backend);
     if (const ConfigNode* numeric = top.optional("numeric")) read_numeric(*numeric);
-    if (const ConfigNode* plugins = top.optional("plugins")) {
-      report(diagnostics_, *plugins, "plugins cannot be loaded by this version of assay",
-             "not supported yet");
-    }
+    top.optional("plugins");  // load_plugins() has read them
     if (ConfigNode* data = require(top, "data")) read_data(*data);
     if (ConfigNode* model = require(top, "model")) read_the_model(*model);
     if (const ConfigNode* loss = top.required("loss"))
@@ -276,11 +274,12 @@ Experiment read_experiment(ConfigNode root, const std::filesystem::path& file, c
   experiment.file = file;
   Reader(root, registry, experiment).read();
   experiment.resolved = std::move(root);
+  if (!registry.plugins.empty()) experiment.resolved.set("plugins", plugins_node(registry));
   return experiment;
 }
 
 Experiment load_experiment(const std::filesystem::path& file, const ExperimentChanges& changes,
-                           const Registry& registry) {
+                           Registry& registry) {
   ConfigNode root = load_extended(file);
   for (const std::string& change : changes.overrides) apply_override(root, change);
   if (changes.backend && root.is_map()) {
@@ -300,6 +299,7 @@ Experiment load_experiment(const std::filesystem::path& file, const ExperimentCh
     root.erase("seeds");
     root.set("seed", ConfigNode::integer(static_cast<std::int64_t>(*changes.seed)));
   }
+  load_plugins(root, registry);
   return read_experiment(std::move(root), file, registry);
 }
 

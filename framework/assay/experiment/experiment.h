@@ -98,11 +98,12 @@ struct ExperimentChanges {
   std::optional<std::uint64_t> seed;
 };
 
-/// Reads a file. Throws Error with everything that is wrong in it (20 findings at most).
+/// Reads a file, and loads the plugins that it names into the registry. Throws Error with everything that is
+/// wrong in it (20 findings at most; plugins first, for the rest may follow from what they lack).
 Experiment load_experiment(const std::filesystem::path& file, const ExperimentChanges& changes,
-                           const Registry& registry);
+                           Registry& registry);
 
-/// The same for a tree that has been read. `file` is for messages.
+/// The same for a tree that has been read, whose plugins are loaded. `file` is for messages.
 Experiment read_experiment(ConfigNode root, const std::filesystem::path& file, const Registry& registry);
 
 }  // namespace assay

@@ -126,7 +126,7 @@ bool Reproduction::identical() const {
       seeds, [](const SeedReproduction& seed) { return !seed.metric && seed.tensor_differences.empty(); });
 }
 
-Reproduction reproduce(const fs::path& run, const fs::path& scratch, const Registry& registry,
+Reproduction reproduce(const fs::path& run, const fs::path& scratch, Registry& registry,
                        RunObserver& observer, const std::atomic<bool>& stop) {
   const StoredRun recorded = read_stored_run(run);
   if (!recorded.finished() && recorded.status != "diverged") {

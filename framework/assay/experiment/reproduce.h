@@ -50,6 +50,6 @@ struct Reproduction {
 /// Trains the run in `run` again, into `scratch`, and compares. Throws Error where the run has not ended, or
 /// its record does not hold or cannot be read.
 Reproduction reproduce(const std::filesystem::path& run, const std::filesystem::path& scratch,
-                       const Registry& registry, RunObserver& observer, const std::atomic<bool>& stop);
+                       Registry& registry, RunObserver& observer, const std::atomic<bool>& stop);
 
 }  // namespace assay

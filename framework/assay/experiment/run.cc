@@ -127,10 +127,11 @@ class RunFolder {
   const std::filesystem::path& path() const { return folder_; }
   std::filesystem::path file(const char* name) const { return folder_ / name; }
 
-  void open(const Problem& problem, const Trainer& trainer, RunObserver& observer) {
+  void open(const Problem& problem, const Trainer& trainer, std::span<const PluginRecord> plugins,
+            RunObserver& observer) {
     if (opened_) return;
     opened_ = true;
-    const std::string environment = environment_text(problem, trainer.program());
+    const std::string environment = environment_text(problem, trainer.program(), plugins);
     if (resumed_) {
       if (!holds(file("environment.json"), environment))
         observer.message(
@@ -171,7 +172,7 @@ RunReport train_seeds(const Experiment& experiment, const Registry& registry, Ru
     }
     const Problem problem(experiment, registry, seed);
     Trainer trainer(problem);
-    folder.open(problem, trainer, observer);  // the first problem has found every error of the configuration
+    folder.open(problem, trainer, registry.plugins, observer);  // the first problem has found every error of the configuration
     std::filesystem::path place = folder.path();
     if (experiment.seeds.size() > 1) {
       place /= fmt::format("seed-{}", seed);

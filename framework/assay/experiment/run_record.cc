@@ -124,7 +124,8 @@ void write_text(const std::filesystem::path& path, const std::string& text) {
   file::write_atomically(path, std::span(&part, 1));
 }
 
-std::string environment_text(const Problem& problem, const Program& program) {
+std::string environment_text(const Problem& problem, const Program& program,
+                             std::span<const PluginRecord> plugins) {
   const SystemInfo system = system_info();
   Json json;
   json["assay"] = {{"version", version()}, {"build", build_description()}};
@@ -136,6 +137,12 @@ std::string environment_text(const Problem& problem, const Program& program) {
   json["instruction_set"] = name_of(selected_isa());
   json["threads"] = problem.threads();
   for (const auto& [name, library] : library_versions()) json["libraries"][name] = library;
+  for (const PluginRecord& plugin : plugins) {
+    json["plugins"].push_back({{"name", plugin.name},
+                               {"version", plugin.version},
+                               {"file", plugin.file},
+                               {"sha256", plugin.sha256}});
+  }
   for (const Backend* backend : problem.backends()) json["backends"].push_back(backend->description());
   json["numeric"] = {{"dtype", name_of(problem.experiment().dtype)}};
   json["data"] = data_json(problem.data());

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -51,7 +52,8 @@ class MetricsFile {
 void write_weights(const std::filesystem::path& path, const Model& model, const StateStore& states);
 
 /// environment.json.
-std::string environment_text(const Problem& problem, const Program& program);
+std::string environment_text(const Problem& problem, const Program& program,
+                             std::span<const PluginRecord> plugins);
 
 /// Text, whole or not at all.
 void write_text(const std::filesystem::path& path, const std::string& text);

@@ -161,8 +161,8 @@ class OpVerification {
     result.ratio = outcome.ratio;
     result.judged = outcome.judged;
     if (result.status == Status::failed) {
-      result.reproduce = fmt::format("assay verify --ops --tier {} --seed {} -k '={}'",
-                                     name_of(options_.tier), options_.seed, id);
+      result.reproduce =
+          fmt::format("{} --tier {} --seed {} -k '={}'", options_.command, name_of(options_.tier), options_.seed, id);
     }
     report_.add(std::move(result));
   }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <optional>
 
@@ -97,14 +98,28 @@ std::filesystem::path write(const RandomExperiment& made, const Registry& regist
   return path;
 }
 
+bool contains_type(const ConfigNode& node, const std::vector<std::string>& types) {
+  const ConfigNode* type = node.find("type");
+  if (type != nullptr && type->is_scalar() && std::ranges::find(types, type->text()) != types.end()) return true;
+  for (const ConfigNode& item : node.items()) {
+    if (contains_type(item, types)) return true;
+  }
+  return std::ranges::any_of(node.entries(),
+                             [&](const ConfigNode::Entry& entry) { return contains_type(entry.value, types); });
+}
+
 }  // namespace
 
 Report verify_graphs(const Registry& registry, const GraphsOptions& options) {
   for (const std::string& name : options.backends) registry.backends.at(name);
   const Verifier verifier(registry, options);
   Report report;
-  for (std::int64_t index = 0; index < options.count; ++index) {
+  const std::int64_t tries = options.count * (options.containing.empty() ? 1 : 200);
+  std::int64_t judged = 0;
+  for (std::int64_t index = 0; index < tries && judged < options.count; ++index) {
     const RandomExperiment made = random_experiment(registry, options.seed, index);
+    if (!options.containing.empty() && !contains_type(made.root, options.containing)) continue;
+    ++judged;
     Verdict verdict = verifier.verify(made);
     Check check;
     check.oracle = Oracle::program;
@@ -130,7 +145,7 @@ Report verify_graphs(const Registry& registry, const GraphsOptions& options) {
       check.detail = "no check of the model matches the selection";
     }
     report.add(std::move(check));
-    if (options.progress) options.progress(index + 1);
+    if (options.progress) options.progress(judged);
     if (options.stop_at_first_failure && verdict.failure) break;
   }
   return report;

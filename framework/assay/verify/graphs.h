@@ -20,6 +20,9 @@ struct GraphsOptions {
   std::vector<std::string> backends{};  ///< empty: all that are registered
   std::vector<DType> dtypes{DType::f32, DType::f64};
   std::string select{};  ///< among the checks of each model
+  /// Only models with a layer, a loss or an optimizer of one of these types; empty: all. As many models are
+  /// tried as are found among 200 times the count.
+  std::vector<std::string> containing{};
   bool stop_at_first_failure = false;
   std::filesystem::path folder = ".";  ///< where the files of failing models go
   int shrink_attempts = 400;           ///< models tried at most on the way to the smallest

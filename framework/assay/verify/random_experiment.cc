@@ -9,6 +9,7 @@
 #include "assay/core/error.h"
 #include "assay/core/random.h"
 #include "assay/experiment/emit_yaml.h"
+#include "assay/experiment/plugins.h"
 #include "assay/experiment/yaml_parser.h"
 #include "assay/layers/model.h"
 
@@ -341,6 +342,7 @@ std::optional<std::string> file_of(const RandomExperiment& experiment, const Reg
   ConfigNode train = ConfigNode::map();
   train.set("batch_size", ConfigNode::integer(experiment.rows));
   root.set("train", std::move(train));
+  if (!registry.plugins.empty()) root.set("plugins", plugins_node(registry));
   return emit_yaml(root);
 }
 
