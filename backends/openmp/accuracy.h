@@ -42,7 +42,7 @@ inline constexpr Contract kContractsF32[] = {
     {"softplus_grad", "", 4},
     {"silu_grad", "", 4, 0x1p-24},
     {"gelu_grad", "erf", 4, 0x1p-24},
-    {"gelu_grad", "tanh", 4, 0x1p-23},
+    {"gelu_grad", "tanh", 5, 0x1p-24},
     {"hard_sigmoid_grad", "", 1},
     {"hard_swish_grad", "", 1.5},
 };
@@ -67,7 +67,7 @@ inline constexpr Contract kContractsF64[] = {
     {"softplus_grad", "", 4},
     {"silu_grad", "", 4, 0x1p-53},
     {"gelu_grad", "erf", 4, 0x1p-53},
-    {"gelu_grad", "tanh", 4, 0x1p-52},
+    {"gelu_grad", "tanh", 4, 0x1p-53},
     {"hard_sigmoid_grad", "", 1},
     {"hard_swish_grad", "", 1.5},
 };

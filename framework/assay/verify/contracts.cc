@@ -14,6 +14,7 @@
 #include "assay/core/error.h"
 #include "assay/verify/function_sweep.h"
 #include "assay/verify/selector.h"
+#include "assay/verify/statistics.h"
 
 namespace assay::verify {
 namespace {
@@ -147,7 +148,7 @@ class ContractVerification {
   static void merge(FunctionError& all, FunctionError part) {
     const std::int64_t judged = all.judged + part.judged, lost = all.lost_nans + part.lost_nans;
     const double sum = all.mean_ulp + part.mean_ulp, signed_sum = all.mean_signed_ulp + part.mean_signed_ulp;
-    const double ratio = std::max(all.ratio, part.ratio);
+    const double ratio = std::max(all.ratio, part.ratio), supremum = std::max(all.supremum, part.supremum);
     const bool holds = all.holds && part.holds;
     std::string finding = all.finding.empty() ? part.finding : all.finding;
     if (part.ratio > all.ratio && !part.finding.empty()) finding = part.finding;
@@ -157,6 +158,7 @@ class ContractVerification {
     all.mean_ulp = sum;
     all.mean_signed_ulp = signed_sum;
     all.ratio = ratio;
+    all.supremum = supremum;
     all.holds = holds;
     all.finding = std::move(finding);
   }
@@ -180,8 +182,10 @@ class ContractVerification {
     check.ratio = row.ratio;
     check.judged = row.judged;
     check.detail = row.finding;
-    if (row.holds && row.judged > 0) return check;
+    const std::string breach = breach_of(row.declared, row.subject.dtype, row.supremum);
+    if (row.holds && row.judged > 0 && breach.empty()) return check;
     check.status = Status::failed;
+    if (!breach.empty()) check.detail += (check.detail.empty() ? "" : "\n  ") + breach;
     if (row.judged == 0) check.detail = "no argument of the sweep is in the function's domain";
     check.reproduce = fmt::format("assay verify --contracts{} -k '={}'",
                                   options_.stride == 1 ? " --exhaustive" : "", check.id());
@@ -205,6 +209,19 @@ class ContractVerification {
 
 ContractReport verify_contracts(const Registry& registry, const ContractOptions& options) {
   return ContractVerification(registry, options).run();
+}
+
+std::string breach_of(const Accuracy& declared, DType dtype, double supremum) {
+  if (declared.ulp > kContractUlp)
+    return fmt::format("{} ulp are declared, but a function is offered with {} at most", declared.ulp,
+                       kContractUlp);
+  const double unit = dtype == DType::f32 ? 0x1p-24 : 0x1p-53;
+  if (declared.absolute > unit * supremum) {
+    return fmt::format(
+        "{:.3g} is declared, but a function is offered with a unit roundoff of sup|f| at most, {:.3g} here",
+        declared.absolute, unit * supremum);
+  }
+  return "";
 }
 
 std::string contract_text(const Accuracy& declared) {

@@ -46,7 +46,8 @@ struct FunctionError {
   double mean_signed_ulp = 0.0;  ///< of got − exact
   /// Where max_ulp is.
   double x = 0.0, second = 0.0, got = 0.0, exact = 0.0;
-  double ratio = 0.0;  ///< largest error as a share of what is allowed
+  double ratio = 0.0;     ///< largest error as a share of what is allowed
+  double supremum = 0.0;  ///< the largest finite |f(x)| that was met
   std::int64_t lost_nans =
       0;  ///< NaN arguments that came out as numbers: told, as no contract speaks of them
   bool holds = true;
@@ -60,6 +61,10 @@ struct ContractReport {
 
 /// The registry outlives the call. Throws Error for an unknown op or backend, or a malformed selection.
 ContractReport verify_contracts(const Registry& registry, const ContractOptions& options = {});
+
+/// What is wrong with a declaration by the project's rule — a function is offered where its error is at most
+/// kContractUlp units in the last place or a unit roundoff of sup|f| — or nothing.
+std::string breach_of(const Accuracy& declared, DType dtype, double supremum);
 
 /// "4 ulp or 5.96e-08 by contract".
 std::string contract_text(const Accuracy& declared);

@@ -261,6 +261,8 @@ class FunctionSweep {
     row.mean_signed_ulp += ulps;
     if (std::abs(ulps) > row.max_ulp || row.judged == 1) note(row, x, second, got, want, std::abs(ulps));
 
+    if (const double size = std::abs(static_cast<double>(want.value)); std::isfinite(size))
+      row.supremum = std::max(row.supremum, size);
     const bool declares = row.declared.ulp > 0.0 || row.declared.absolute > 0.0;
     const double allowed =
         declares ? std::max(row.declared.ulp * want.ulp, row.declared.absolute) : want.bound;
