@@ -14,8 +14,9 @@ namespace assay {
 
 struct StoredRun {
   std::filesystem::path folder;
-  std::string name;    ///< of the experiment; the folder's where its file cannot be read
-  std::string status;  ///< "finished", "diverged", ...; "unfinished" without a summary of every seed, "unreadable"
+  std::string name;  ///< of the experiment; the folder's where its file cannot be read
+  std::string
+      status;  ///< "finished", "diverged", ...; "unfinished" without a summary of every seed, "unreadable"
   std::map<std::string, Statistic> metrics;  ///< final, over the seeds
   std::size_t seeds = 0;                     ///< that the summary tells of
   bool expectations_met = true;
