@@ -36,8 +36,9 @@ TEST(Coverage, EveryOfferedCellHasFortyGeometries) {
           const OpSite site = make_op_site(registry.ops, entry.value, c, dtype);
           offered += std::holds_alternative<Plan>(backend->offer(site.site())) ? 1 : 0;
         }
-        if (offered > 0)
+        if (offered > 0) {
           EXPECT_GE(offered, kGeometries) << op << " on " << name << " in " << assay::name_of(dtype);
+        }
       }
     }
   }
@@ -64,9 +65,9 @@ TEST(Coverage, NamesCellsThatNoBackendOffers) {
   if (registry.backends.find("onednn") == nullptr) return;
   const CoverageCell& cell = coverage.at({"where", "onednn", DType::f64});
   EXPECT_FALSE(cell.offered());
-  EXPECT_THAT(cell.reason(), testing::HasSubstr("f64"));
-  EXPECT_THAT(text, testing::HasSubstr("not on onednn f64: every op: onednn: dtype f64"));
-  EXPECT_THAT(report.to_json(), testing::HasSubstr("\"coverage\""));
+  EXPECT_THAT(cell.reason(), ::testing::HasSubstr("f64"));
+  EXPECT_THAT(text, ::testing::HasSubstr("not on onednn f64: every op: onednn: dtype f64"));
+  EXPECT_THAT(report.to_json(), ::testing::HasSubstr("\"coverage\""));
 }
 
 }  // namespace
