@@ -24,11 +24,11 @@ constexpr int kDepthLimit = 3;                       // the header, a tensor, it
 constexpr const char* kMetadata = "__metadata__";
 constexpr const char* kRemedy = "the file was cut off or changed; save it again";
 
-struct TypeCode {
+struct DtypeCode {
   std::string_view code;
   StoredType type;
 };
-constexpr TypeCode kTypes[] = {
+constexpr DtypeCode kDtypeCodes[] = {
     {"F64", StoredType::f64},     {"F32", StoredType::f32}, {"F16", StoredType::f16},
     {"BF16", StoredType::bf16},   {"I64", StoredType::i64}, {"I32", StoredType::i32},
     {"I16", StoredType::i16},     {"I8", StoredType::i8},   {"U64", StoredType::u64},
@@ -92,8 +92,8 @@ Entry parse_entry(const std::string& name, const Json& value, const std::filesys
     file::fail(path, "an entry needs exactly dtype (text), shape (list) and data_offsets (two numbers)",
                kRemedy);
   const auto code = value["dtype"].get<std::string>();
-  const auto type = std::ranges::find(kTypes, code, &TypeCode::code);
-  if (type == std::end(kTypes)) {
+  const auto type = std::ranges::find(kDtypeCodes, code, &DtypeCode::code);
+  if (type == std::end(kDtypeCodes)) {
     file::fail(path, fmt::format("dtype {} cannot be read", in_quotes(code)),
                "save the tensor as F32, F64, I32 or U8");
   }
@@ -175,7 +175,8 @@ SafeTensors read_safetensors(const std::filesystem::path& path) {
   const std::string_view text(reinterpret_cast<const char*>(content.data()), length);
   if (!text.starts_with('{'))
     file::fail(path, "the header does not begin with '{' at byte 8", "this is no safetensors file");
-  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos)  // where the JSON library would stop
+  if (const std::size_t nul = text.find('\0');
+      nul != std::string_view::npos)  // where the JSON library would stop
     file::fail(path, fmt::format("the header has a NUL byte at byte {}", kLengthBytes + nul), kRemedy);
   const Json header = parse_header(text, path);
   const std::span<const std::byte> data = content.subspan(length);

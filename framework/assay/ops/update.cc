@@ -27,7 +27,7 @@ FieldDef weight_decay_field(double fallback = 0.0) {
 FieldDef momentum_field() {
   return number_field("momentum", "μ: share of the last step that is taken again", 0.9);
 }
-FieldDef epsilon_field() { return number_field("epsilon", "ε: added to the root", 1e-8); }
+FieldDef root_epsilon_field() { return number_field("epsilon", "ε: added to the root", 1e-8); }
 FieldDef decay_field() {
   return number_field("decay", "α: share of the old mean square that is kept", 0.99, kBelowOne);
 }
@@ -143,7 +143,7 @@ Update adam(std::string name, std::string decay, double weight_decay) {
           .stepped = true,
           .fields = {number_field("beta1", "β₁: share of the old mean that is kept", 0.9, kBelowOne),
                      number_field("beta2", "β₂: share of the old mean square that is kept", 0.999, kBelowOne),
-                     epsilon_field(), weight_decay_field(weight_decay)},
+                     root_epsilon_field(), weight_decay_field(weight_decay)},
           .settings = {{{"weight_decay", 0.0}},
                        {{"weight_decay", 0.1}},
                        {{"beta1", 0.0}, {"beta2", 0.5}, {"epsilon", 0.25}, {"weight_decay", 0.5}}}};
@@ -175,7 +175,7 @@ std::vector<Update> updates() {
                  .polynomial = true});
   all.push_back(adam("adam_update", "g ← g + λ w", 0.0));
   all.push_back(adam("adamw_update", "w ← (1 − η λ) w", 0.01));
-  const std::vector<FieldDef> rmsprop_fields{decay_field(), epsilon_field(), weight_decay_field()};
+  const std::vector<FieldDef> rmsprop_fields{decay_field(), root_epsilon_field(), weight_decay_field()};
   all.push_back(
       {.name = "rmsprop_update",
        .formula = "g ← g + λ w; s ← α s + (1 − α) g²; w ← w − η g / (√s + ε)",
