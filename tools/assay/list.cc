@@ -35,8 +35,9 @@ struct Kind {
 template <class T, class More>
 Kind kind_of(std::string name, const NamedTable<T>& table, More more) {
   Kind kind{std::move(name), {}};
-  for (const auto& [key, entry] : table.entries()) {
-    Item item{key, "", "", entry.owner, entry.value.fields};
+  for (const auto& named : table.entries()) {
+    const auto& entry = named.second;
+    Item item{named.first, "", "", entry.owner, entry.value.fields};
     if constexpr (requires { entry.value.summary; }) item.summary = entry.value.summary;
     if constexpr (requires { entry.value.formula; }) item.formula = entry.value.formula;
     more(entry.value, item);

@@ -17,7 +17,11 @@ inline void for_each_element(int threads, std::int64_t count, const Element& ele
   const std::int64_t useful = count / kWorthAThread + 1;
   in_parallel(useful < threads ? static_cast<int>(useful) : threads, count,
               [&](std::int64_t begin, std::int64_t end) {
+#ifdef __clang__
+#pragma clang loop vectorize(assume_safety)
+#else
 #pragma GCC ivdep
+#endif
                 for (std::int64_t i = begin; i < end; ++i) element(i);
               });
 }

@@ -101,9 +101,9 @@ ASSAY_INLINE Vec<double> power_of(Vec<double> a, Vec<double> b) {
   const auto negative = bits(a) >> 63 != 0;  // the sign bit, of zeros too
   result = base == 1.0 ? V{} + 1.0 : result;
   result = (negative & odd) ? -result : result;
-  result = (a < 0.0) & ~integer & (base < F::infinity) ? V{} + F::nan : result;
-  result = (a == a) & (b == b) ? result : a + b;
-  return (b == 0.0) | (a == 1.0) ? V{} + 1.0 : result;
+  result = ((a < 0.0) & ~integer & (base < F::infinity)) ? V{} + F::nan : result;
+  result = ((a == a) & (b == b)) ? result : a + b;
+  return ((b == 0.0) | (a == 1.0)) ? V{} + 1.0 : result;
 }
 
 ASSAY_INLINE Vec<double> power(Vec<double> a, Vec<double> b) { return power_of<true>(a, b); }

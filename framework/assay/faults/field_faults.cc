@@ -41,7 +41,7 @@ std::vector<Kind> kinds() {
     return v;
   };
   const auto crossed = [](Integers v) {
-    std::ranges::rotate(v, v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2));
+    std::rotate(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
     return v;
   };
   const auto shifted = [](Integers v) {

@@ -20,7 +20,8 @@ Sites::Sites(const Registry& registry) {
   for (const std::string& name : registry.backends.names()) {
     backends.push_back(registry.create_backend(name, {}, 1));
   }
-  std::ranges::stable_partition(backends, [](const auto& backend) { return backend->name() != "reference"; });
+  std::stable_partition(backends.begin(), backends.end(),
+                        [](const auto& backend) { return backend->name() != "reference"; });
   for (const OpDef* op : ops_with_kernels(registry)) {
     std::vector<std::string>& taking = taking_[op->name];
     for (const auto& backend : backends) {

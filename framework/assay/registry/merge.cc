@@ -1,7 +1,6 @@
 // Registry::merge: one registry taken into another, whole or not at all. Everything is judged before anything
 // is taken.
 #include <algorithm>
-#include <ranges>
 
 #include "assay/core/error.h"
 #include "assay/registry/registry.h"
@@ -91,8 +90,8 @@ void Registry::merge(const Registry& other) {
   for (const auto& [backend, table] : other.kernels_) {
     for (const auto& [op, entries] : table.entries()) {
       // Each goes in front of those before it: the newest first, as it was.
-      for (const KernelTable::Entry& entry : std::views::reverse(entries))
-        kernels(backend).add(op, entry.offer, entry.owner);
+      for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry)
+        kernels(backend).add(op, entry->offer, entry->owner);
     }
   }
 }

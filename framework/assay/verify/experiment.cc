@@ -81,7 +81,8 @@ ExperimentReport verify_experiment(const Experiment& experiment, const Registry&
   const Selector selector(options.select);
   std::vector<std::string> names = options.backends.empty() ? registry.backends.names() : options.backends;
   // The reference first: where it fails, the others are measured against a wrong definition.
-  std::ranges::stable_partition(names, [](const std::string& name) { return name == "reference"; });
+  std::stable_partition(names.begin(), names.end(),
+                        [](const std::string& name) { return name == "reference"; });
   std::vector<std::unique_ptr<Backend>> backends;
   // The backend that the experiment trains on is judged as it is configured there.
   for (const std::string& name : names) {
