@@ -74,14 +74,14 @@ TEST_F(ResolveTest, ReadsLayersAboveAndTheModelsInput) {
 
 TEST_F(ResolveTest, FillsInDefaults) { EXPECT_TRUE(resolve({dense()}).front().fields.boolean("bias")); }
 
-struct Finding {
+struct ResolveFinding {
   std::string label;
   std::vector<LayerConfig> layers;
   std::string message;
 };
 
 TEST_F(ResolveTest, SaysWhatIsWrong) {
-  const Finding table[] = {
+  const ResolveFinding table[] = {
       {"no layers",
        {},
        "error: the model has no layers\n = help: give at least one, such as {type: dense, units: 1}\n"},
@@ -139,7 +139,8 @@ TEST_F(ResolveTest, SaysWhatIsWrong) {
        "last layer, "
        "'b'\n"},
   };
-  for (const Finding& finding : table) EXPECT_EQ(error_of(finding.layers), finding.message) << finding.label;
+  for (const ResolveFinding& finding : table)
+    EXPECT_EQ(error_of(finding.layers), finding.message) << finding.label;
 }
 
 TEST_F(ResolveTest, ReportsEverythingAtOnceWithItsPlace) {

@@ -23,7 +23,7 @@
 namespace assay {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 class OnednnBackend : public ::testing::Test {
  protected:
@@ -133,7 +133,7 @@ TEST_F(OnednnBackend, TrainsAsTheReferenceDoesAtAnyNumberOfThreads) {
     expect_same_bits(unfused, want, "without fusion");
     EXPECT_THAT(got.table, HasSubstr("onednn.conv2d+relu."));
     EXPECT_THAT(got.table, HasSubstr("onednn.linear+relu."));
-    EXPECT_THAT(unfused.table, testing::Not(HasSubstr("+relu")));
+    EXPECT_THAT(unfused.table, ::testing::Not(HasSubstr("+relu")));
   }
 }
 

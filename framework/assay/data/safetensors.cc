@@ -22,7 +22,7 @@ constexpr std::size_t kLengthBytes = 8;
 constexpr std::uint64_t kHeaderLimit = 100'000'000;  // the format's own
 constexpr int kDepthLimit = 3;                       // the header, a tensor, its shape
 constexpr const char* kMetadata = "__metadata__";
-constexpr const char* kRemedy = "the file was cut off or changed; save it again";
+constexpr const char* kSafetensorsRemedy = "the file was cut off or changed; save it again";
 
 struct DtypeCode {
   std::string_view code;
@@ -50,28 +50,33 @@ Json parse_header(std::string_view text, const std::filesystem::path& path) {
   const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
     if (event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start) {
       if (depth >= kDepthLimit)
-        file::fail(path, fmt::format("the header nests deeper than {} levels", kDepthLimit), kRemedy);
+        file::fail(path, fmt::format("the header nests deeper than {} levels", kDepthLimit),
+                   kSafetensorsRemedy);
       keys.emplace_back();
     } else if (event == Json::parse_event_t::object_end || event == Json::parse_event_t::array_end) {
       keys.pop_back();
     } else if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second) {
-      file::fail(path, fmt::format("the header has {} twice", in_quotes(parsed.get<std::string>())), kRemedy);
+      file::fail(path, fmt::format("the header has {} twice", in_quotes(parsed.get<std::string>())),
+                 kSafetensorsRemedy);
     }
     return true;
   };
   try {
     return Json::parse(text, watch);
   } catch (const Json::parse_error& error) {
-    file::fail(path, fmt::format("the header is not JSON at byte {}", kLengthBytes + error.byte), kRemedy);
+    file::fail(path, fmt::format("the header is not JSON at byte {}", kLengthBytes + error.byte),
+               kSafetensorsRemedy);
   }
 }
 
 std::map<std::string, std::string> parse_metadata(const Json& value, const std::filesystem::path& path) {
   std::map<std::string, std::string> metadata;
-  if (!value.is_object()) file::fail(path, fmt::format("{} is not an object of texts", kMetadata), kRemedy);
+  if (!value.is_object())
+    file::fail(path, fmt::format("{} is not an object of texts", kMetadata), kSafetensorsRemedy);
   for (const auto& [key, text] : value.items()) {
     if (!text.is_string())
-      file::fail(path, fmt::format("the value of {} in {} is not text", in_quotes(key), kMetadata), kRemedy);
+      file::fail(path, fmt::format("the value of {} in {} is not text", in_quotes(key), kMetadata),
+                 kSafetensorsRemedy);
     metadata.emplace(key, text.get<std::string>());
   }
   return metadata;
@@ -79,7 +84,7 @@ std::map<std::string, std::string> parse_metadata(const Json& value, const std::
 
 std::uint64_t parse_offset(const Json& value, const std::filesystem::path& path) {
   if (!value.is_number_unsigned())
-    file::fail(path, "an entry of data_offsets is not a non-negative integer", kRemedy);
+    file::fail(path, "an entry of data_offsets is not a non-negative integer", kSafetensorsRemedy);
   return value.get<std::uint64_t>();
 }
 
@@ -90,7 +95,7 @@ Entry parse_entry(const std::string& name, const Json& value, const std::filesys
                         value["data_offsets"].is_array() && value["data_offsets"].size() == 2;
   if (!complete)
     file::fail(path, "an entry needs exactly dtype (text), shape (list) and data_offsets (two numbers)",
-               kRemedy);
+               kSafetensorsRemedy);
   const auto code = value["dtype"].get<std::string>();
   const auto type = std::ranges::find(kDtypeCodes, code, &DtypeCode::code);
   if (type == std::end(kDtypeCodes)) {
@@ -100,7 +105,7 @@ Entry parse_entry(const std::string& name, const Json& value, const std::filesys
   std::vector<std::int64_t> extents;
   for (const Json& extent : value["shape"]) {
     if (!extent.is_number_unsigned() || !std::in_range<std::int64_t>(extent.get<std::uint64_t>())) {
-      file::fail(path, "an extent of the shape is not a non-negative 63-bit integer", kRemedy);
+      file::fail(path, "an extent of the shape is not a non-negative 63-bit integer", kSafetensorsRemedy);
     }
     extents.push_back(extent.get<std::int64_t>());
   }
@@ -119,7 +124,7 @@ void check_extents(std::vector<Entry>& entries, std::uint64_t available, const s
       file::fail(path,
                  fmt::format("tensor {} (bytes {} to {} of the data) {}", in_quotes(entry.name), entry.begin,
                              entry.end, what),
-                 kRemedy);
+                 kSafetensorsRemedy);
     };
     if (entry.end < entry.begin) fail("ends before it begins");
     if (entry.end > available) fail(fmt::format("lies beyond the file, which holds {}", available));
@@ -133,7 +138,7 @@ void check_extents(std::vector<Entry>& entries, std::uint64_t available, const s
   }
   if (place != available) {
     file::fail(path, fmt::format("the tensors end at byte {} of the data, which has {}", place, available),
-               kRemedy);
+               kSafetensorsRemedy);
   }
 }
 
@@ -161,7 +166,7 @@ SafeTensors read_safetensors(const std::filesystem::path& path) {
     file::fail(
         path,
         fmt::format("not a safetensors file: {} bytes, shorter than the length of its header", bytes.size()),
-        kRemedy);
+        kSafetensorsRemedy);
   }
   const std::span<const std::byte> content = std::span(bytes).subspan(kLengthBytes);
   const auto length = file::load<std::uint64_t>(bytes, 0);
@@ -177,7 +182,8 @@ SafeTensors read_safetensors(const std::filesystem::path& path) {
     file::fail(path, "the header does not begin with '{' at byte 8", "this is no safetensors file");
   if (const std::size_t nul = text.find('\0');
       nul != std::string_view::npos)  // where the JSON library would stop
-    file::fail(path, fmt::format("the header has a NUL byte at byte {}", kLengthBytes + nul), kRemedy);
+    file::fail(path, fmt::format("the header has a NUL byte at byte {}", kLengthBytes + nul),
+               kSafetensorsRemedy);
   const Json header = parse_header(text, path);
   const std::span<const std::byte> data = content.subspan(length);
 

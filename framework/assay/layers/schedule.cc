@@ -7,7 +7,7 @@
 namespace assay {
 namespace {
 
-ScheduleDef constant() {
+ScheduleDef constant_schedule() {
   ScheduleDef def{.name = "constant", .summary = "the same for all steps", .formula = "η(t) = η₀"};
   def.fields = schedule_fields({});
   def.rate = [](double base, std::int64_t, std::int64_t, const Fields&) { return base; };
@@ -95,7 +95,7 @@ double scheduled_learning_rate(const ScheduleDef& schedule, const Fields& fields
 }
 
 void register_schedules(ScheduleTable& schedules, const std::string& owner) {
-  for (ScheduleDef def : {constant(), step(), exponential(), cosine()}) {
+  for (ScheduleDef def : {constant_schedule(), step(), exponential(), cosine()}) {
     const std::string name = def.name;
     schedules.add(name, std::move(def), owner);
   }

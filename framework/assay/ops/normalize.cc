@@ -251,7 +251,7 @@ std::vector<Case> layer_cases(NormalizationRole role) {
   return cases;
 }
 
-FieldDef epsilon_field() {
+FieldDef variance_epsilon_field() {
   return {.name = "epsilon",
           .kind = FieldKind::number,
           .summary = "added to the variance",
@@ -325,11 +325,11 @@ void register_normalize_ops(OpTable& ops, const std::string& owner) {
       "g = γ dy, dx = (g − ⟨g⟩ − x̂ ⟨g x̂⟩) / √(σ² + ε), dγ = Σ dy x̂, dβ = Σ dy";
 
   OpDef batch = normalization("batch_norm", forward_formula + ", μ and σ² over all axes but the channels",
-                              {epsilon_field()});
+                              {variance_epsilon_field()});
   batch.cases = batch_cases(NormalizationRole::forward);
   add_op(ops, std::move(batch), owner);
 
-  OpDef batch_gradients = gradients("batch_norm_grad", gradient_formula, {epsilon_field()});
+  OpDef batch_gradients = gradients("batch_norm_grad", gradient_formula, {variance_epsilon_field()});
   batch_gradients.cases = batch_cases(NormalizationRole::gradients);
   add_op(ops, std::move(batch_gradients), owner);
 
@@ -338,19 +338,19 @@ void register_normalize_ops(OpTable& ops, const std::string& owner) {
   inference.formula = forward_formula + ", μ and σ² given";
   inference.inputs = {"x", "weight", "bias", "mean", "variance"};
   inference.outputs = {"y"};
-  inference.fields = {epsilon_field()};
+  inference.fields = {variance_epsilon_field()};
   inference.infer = infer_inference;
   inference.expand = expand_inference;
   inference.cases = batch_cases(NormalizationRole::inference);
   add_op(ops, std::move(inference), owner);
 
   OpDef layer = normalization("layer_norm", forward_formula + ", μ and σ² over the axes from 'axis' on",
-                              {first_axis_field(), epsilon_field()});
+                              {first_axis_field(), variance_epsilon_field()});
   layer.cases = layer_cases(NormalizationRole::forward);
   add_op(ops, std::move(layer), owner);
 
   OpDef layer_gradients =
-      gradients("layer_norm_grad", layer_gradient_formula, {first_axis_field(), epsilon_field()});
+      gradients("layer_norm_grad", layer_gradient_formula, {first_axis_field(), variance_epsilon_field()});
   layer_gradients.cases = layer_cases(NormalizationRole::gradients);
   add_op(ops, std::move(layer_gradients), owner);
 }

@@ -132,7 +132,7 @@ void derivative_of_global_avg_pool(Vjp& d) {
   d.add(0, broadcast_to(reshape(share, Shape{x[0], x[1], 1, 1}), x));
 }
 
-struct Geometry {
+struct PoolingGeometry {
   std::string label;
   std::array<std::int64_t, 4> x{2, 3, 5, 7};
   std::vector<std::int64_t> size{2, 2};
@@ -140,10 +140,10 @@ struct Geometry {
   std::vector<std::int64_t> padding{0, 0, 0, 0};
 };
 
-std::vector<Geometry> geometries() {
+std::vector<PoolingGeometry> pooling_geometries() {
   using Pair = std::vector<std::int64_t>;
-  std::vector<Geometry> all;
-  const auto put = [&](Geometry g) { all.push_back(std::move(g)); };
+  std::vector<PoolingGeometry> all;
+  const auto put = [&](PoolingGeometry g) { all.push_back(std::move(g)); };
   for (std::int64_t n : {2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 65}) {
     put({.label = fmt::format("width {}", n), .x = {1, 2, 5, n}});
     put({.label = fmt::format("width {}, overlapping", n), .x = {1, 2, 3, n}, .stride = {1, 1}});
@@ -205,7 +205,7 @@ enum class PoolingRole { forward, gradient, gather };
 
 std::vector<Case> max_pool_cases(PoolingRole role) {
   std::vector<Case> cases;
-  for (const Geometry& g : geometries()) {
+  for (const PoolingGeometry& g : pooling_geometries()) {
     const Shape x(g.x);
     Fields fields{{"size", g.size}, {"stride", g.stride}, {"padding", g.padding}};
     // Any position of the plane is a legal index, more than a window would choose.
@@ -227,7 +227,7 @@ std::vector<Case> max_pool_cases(PoolingRole role) {
 
 std::vector<Case> avg_pool_cases(PoolingRole role) {
   std::vector<Case> cases;
-  for (const Geometry& g : geometries()) {
+  for (const PoolingGeometry& g : pooling_geometries()) {
     const Shape x(g.x);
     const bool padded = g.padding != std::vector<std::int64_t>{0, 0, 0, 0};
     for (const bool count_padding : {false, true}) {
