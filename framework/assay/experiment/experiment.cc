@@ -81,17 +81,7 @@ class Reader {
   }
 
   void read_name(const ConfigNode& node) {
-    const auto name = read_text(node, diagnostics_, "'name'");
-    if (!name) return;
-    const bool good = !name->empty() && name->size() <= 100 && name->front() != '.' && name->front() != '-' &&
-                      std::ranges::all_of(*name, [](unsigned char c) {
-                        return std::isalnum(c) || c == '-' || c == '_' || c == '.';
-                      });
-    if (!good) {
-      report(diagnostics_, node, fmt::format("'{}' is no name for an experiment", *name),
-             "letters, digits, '-', '_' and '.' (it names a folder)");
-    }
-    experiment_.name = *name;
+    if (const auto name = read_folder_name(node, diagnostics_, "an experiment")) experiment_.name = *name;
   }
 
   void read_seeds(MapReader& top) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 
@@ -159,6 +160,20 @@ std::optional<std::string> read_text(const ConfigNode& node, Diagnostics& diagno
   const bool fits = node.is_scalar() && !node.is_null();
   if (!expect(node, diagnostics, what, fits, "text")) return std::nullopt;
   return node.text();
+}
+
+std::optional<std::string> read_folder_name(const ConfigNode& node, Diagnostics& diagnostics,
+                                            std::string_view owner) {
+  auto name = read_text(node, diagnostics, "'name'");
+  if (!name) return std::nullopt;
+  const bool good = !name->empty() && name->size() <= 100 && name->front() != '.' && name->front() != '-' &&
+                    std::ranges::all_of(*name, [](unsigned char c) {
+                      return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+                    });
+  if (good) return name;
+  report(diagnostics, node, fmt::format("{} is no name for {}", in_quotes(*name), owner),
+         "letters, digits, '-', '_' and '.' (it names a folder)");
+  return std::nullopt;
 }
 
 std::optional<std::vector<std::int64_t>> read_integers(const ConfigNode& node, Diagnostics& diagnostics,

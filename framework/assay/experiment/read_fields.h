@@ -27,6 +27,10 @@ std::optional<std::int64_t> read_integer(const ConfigNode& node, Diagnostics& di
 std::optional<double> read_number(const ConfigNode& node, Diagnostics& diagnostics, std::string_view what,
                                   double minimum = -1e308, double maximum = 1e308);
 std::optional<std::string> read_text(const ConfigNode& node, Diagnostics& diagnostics, std::string_view what);
+
+/// A name that a folder can have, of `owner`: "an experiment".
+std::optional<std::string> read_folder_name(const ConfigNode& node, Diagnostics& diagnostics,
+                                            std::string_view owner);
 std::optional<std::vector<std::int64_t>> read_integers(const ConfigNode& node, Diagnostics& diagnostics,
                                                        std::string_view what, std::int64_t minimum,
                                                        std::int64_t maximum);

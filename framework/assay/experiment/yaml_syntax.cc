@@ -16,7 +16,7 @@ constexpr std::size_t kNone = std::string_view::npos;
 constexpr char kHiddenOpen = '\x02', kHiddenClose = '\x03';
 
 struct Explanation {
-  std::string_view library;  ///< how the library's message starts
+  std::string_view beginning;  ///< how the library's message starts
   std::string_view message;
   std::string_view label;
   std::string_view help;
@@ -273,7 +273,7 @@ Diagnostic explain(const SourceText& source, std::string_view message, std::size
                "far?"});
   }
   for (const Explanation& known : kExplanations) {
-    if (!message.starts_with(known.library)) continue;
+    if (!message.starts_with(known.beginning)) continue;
     return at(source, offset, offset + 1, std::string(known.message), std::string(known.label),
               {std::string(known.help)});
   }

@@ -53,17 +53,7 @@ class SweepReader {
 
  private:
   void read_name(const ConfigNode& node) {
-    const auto name = read_text(node, diagnostics_, "'name'");
-    if (!name) return;
-    const bool good = !name->empty() && name->size() <= 100 && name->front() != '.' && name->front() != '-' &&
-                      std::ranges::all_of(*name, [](unsigned char c) {
-                        return std::isalnum(c) || c == '-' || c == '_' || c == '.';
-                      });
-    if (!good) {
-      report(diagnostics_, node, fmt::format("{} is no name for a sweep", in_quotes(*name)),
-             "letters, digits, '-', '_' and '.' (it names a folder)");
-    }
-    sweep_.name = *name;
+    if (const auto name = read_folder_name(node, diagnostics_, "a sweep")) sweep_.name = *name;
   }
 
   void read_objective(const ConfigNode& node) {

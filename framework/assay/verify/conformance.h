@@ -34,9 +34,9 @@ struct OpsOptions {
   Tier tier = Tier::standard;
   std::uint64_t seed = 1;
   bool stop_at_first_failure = false;
-  int jobs = 0;       ///< ops judged at a time; 0: one per processor
+  int jobs = 0;                                ///< ops judged at a time; 0: one per processor
   std::string command = "assay verify --ops";  ///< what reproduces a check begins with
-  Execute execute{};  ///< around every watched run of a kernel
+  Execute execute{};                           ///< around every watched run of a kernel
   /// Told of every op that is done; from one thread at a time.
   std::function<void(const std::string& op, std::size_t done, std::size_t ops)> progress{};
 };

@@ -1,0 +1,249 @@
+// The checks of an op's kernels on one backend.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "assay/verify/enlarge.h"
+#include "assay/verify/known_values.h"
+#include "assay/verify/op_checks.h"
+#include "assay/verify/statistics.h"
+
+namespace assay::verify {
+namespace {
+
+// Most elements of the inputs together for oracles that run a kernel many times: S in f32 and in f64, and R.
+constexpr std::int64_t kBiasElements = 3000, kWideBiasElements = 300, kRepeatElements = 200000;
+
+class KernelChecks {
+ public:
+  KernelChecks(OpChecks& checks, const std::string& name)
+      : checks_(checks), name_(name), backend_(checks.registry.create_backend(name, {}, 1)) {
+    for (const int threads : kThreadCounts)
+      threaded_.push_back(checks.registry.create_backend(name, {}, threads));
+  }
+
+  void run() {
+    for (const DType dtype : checks_.options.dtypes) on_geometries(dtype);
+    if (checks_.effort.enlarged) {
+      for (const Axis axis : {Axis::outermost, Axis::innermost}) on_enlarged(axis);
+    }
+    on_fusions();
+    on_known_values();
+  }
+
+ private:
+  void on_geometries(DType dtype) {
+    const Effort& effort = checks_.effort;
+    auto repeated = largest(checks_.cases, effort.repeats, kRepeatElements);
+    if (const Case* const least = smallest(checks_.cases)) repeated.push_back(least);
+    const auto biased = dtype == DType::f32
+                            ? largest(checks_.cases, effort.bias_cases, kBiasElements)
+                            : largest(checks_.cases, effort.wide_bias_cases, kWideBiasElements);
+    for (const Case* c : checks_.cases) {
+      if (checks_.done()) return;
+      const OpSite site = make_op_site(checks_.registry.ops, checks_.op, *c, dtype);
+      Subject subject{checks_.op.name, name_, {}, dtype, c->label, shapes_of(site.site())};
+      std::string refusal;
+      const KernelCase kernel = checks_.bind(*backend_, *c, dtype, site.site(), refusal);
+      if (!kernel.kernel.kernel) {
+        checks_.check(Oracle::lockstep, subject, [&] {
+          if (refusal.empty())
+            return Outcome::failed("a refusal names its reason", "refused without a reason");
+          return Outcome::skipped(name_ + ": " + refusal);
+        });
+        continue;
+      }
+      subject.implementation = kernel.kernel.plan.implementation;
+      on_every_seed(kernel, subject);
+      if (std::ranges::find(biased, c) != biased.end()) {
+        const int rounds = dtype == DType::f32 ? effort.seeds : 1;
+        for (int round = 0; round < rounds; ++round)
+          checks_.check(Oracle::bias, subject,
+                        [&] { return check_bias(kernel, checks_.seed_of(*c, round)); });
+      }
+      if (std::ranges::find(repeated, c) != repeated.end())
+        checks_.check(Oracle::repeat, subject, [&] { return repeat(kernel, checks_.seed_of(*c, 0)); });
+    }
+  }
+
+  void on_every_seed(const KernelCase& kernel, const Subject& subject) {
+    for (int round = 0; round < checks_.effort.seeds; ++round) {
+      const std::uint64_t seed = checks_.seed_of(*kernel.geometry, round);
+      checks_.check(Oracle::exact, subject, [&] { return check_exact(kernel, seed); });
+      checks_.check(Oracle::poison, subject,
+                    [&] { return check_poison(kernel, seed, checks_.options.execute); });
+      checks_.check(Oracle::lockstep, subject, [&] { return lockstep(kernel, seed); });
+      checks_.check(Oracle::metamorphic, subject, [&] { return check_scaling(kernel, seed); });
+    }
+  }
+
+  // The first geometry, from the largest down, that can be made so large that threads share the work.
+  void on_enlarged(Axis axis) {
+    const OpDef& op = checks_.op;
+    for (const Case* base : largest(with_elements(op.cases), op.cases.size(), kBiasElements)) {
+      if (checks_.done()) return;
+      const std::optional<Case> c = enlarged(checks_.registry.ops, op, *base, axis, kSharedElements);
+      if (!c) continue;
+      const OpSite site = make_op_site(checks_.registry.ops, op, *c, DType::f32);
+      std::string refusal;
+      const KernelCase kernel = checks_.bind(*backend_, *c, DType::f32, site.site(), refusal);
+      if (!kernel.kernel.kernel) continue;
+      const std::uint64_t seed = checks_.options.seed;
+      const Subject subject{op.name,    name_,    kernel.kernel.plan.implementation,
+                            DType::f32, c->label, shapes_of(site.site())};
+      checks_.check(Oracle::lockstep, subject, [&] { return check_lockstep(kernel, {.seed = seed}); });
+      if (promises_equal_bits())
+        checks_.check(Oracle::repeat, subject, [&] {
+          return on_threads(kernel, [&](const auto& others) { return check_threads(kernel, others, seed); });
+        });
+      return;
+    }
+  }
+
+  void on_known_values() {
+    int number = 0;
+    for (const KnownValue& known : known_values()) {
+      if (known.op != checks_.op.name) continue;
+      ++number;
+      for (const DType dtype : checks_.options.dtypes) {
+        checks_.check(
+            Oracle::known, {checks_.op.name, name_, {}, dtype, fmt::format("known value {}", number), {}},
+            [&] { return check_known(checks_.registry, *checks_.reference, *backend_, known, dtype); });
+      }
+    }
+  }
+
+  // The backend's patterns that begin with this op, every alternative of the ops behind it.
+  void on_fusions() {
+    for (const Pattern& pattern : backend_->patterns()) {
+      if (std::ranges::find(pattern.steps.front(), checks_.op.name) == pattern.steps.front().end()) continue;
+      std::vector<std::vector<std::string>> chains{{}};
+      for (std::size_t s = 1; s < pattern.steps.size(); ++s) {
+        std::vector<std::vector<std::string>> longer;
+        for (const std::vector<std::string>& chain : chains) {
+          for (const std::string& next : pattern.steps[s]) {
+            longer.push_back(chain);
+            longer.back().push_back(next);
+          }
+        }
+        chains = std::move(longer);
+      }
+      std::size_t offset = 0;
+      for (const std::vector<std::string>& chain : chains) on_chain(chain, offset++);
+    }
+  }
+
+  // Chains share the geometries between them: each begins at another one.
+  void on_chain(const std::vector<std::string>& chain, std::size_t offset) {
+    std::string ops = checks_.op.name;
+    for (const std::string& next : chain) ops += "+" + next;
+    const std::vector<const Case*>& cases = checks_.cases;
+    const std::size_t count = std::min(checks_.effort.fused_cases, cases.size());
+    for (const DType dtype : checks_.options.dtypes) {
+      for (std::size_t i = 0; i < count; ++i) {
+        const Case& c = *cases[(offset + i * cases.size() / count) % cases.size()];
+        if (checks_.done()) return;
+        const ChainSite site = make_chain_site(checks_.registry.ops, checks_.op, chain, c, dtype);
+        Subject subject{ops, name_, {}, dtype, c.label, shapes_of(site.site())};
+        std::string refusal;
+        const KernelCase kernel = checks_.bind(*backend_, c, dtype, site.site(), refusal);
+        if (!kernel.kernel.kernel) {
+          checks_.check(Oracle::lockstep, subject,
+                        [&] { return Outcome::skipped(name_ + " does not fuse: " + refusal); });
+          continue;
+        }
+        subject.implementation = kernel.kernel.plan.implementation;
+        const std::uint64_t seed = checks_.seed_of(c, 0);
+        checks_.check(Oracle::poison, subject,
+                      [&] { return check_poison(kernel, seed, checks_.options.execute); });
+        checks_.check(Oracle::lockstep, subject, [&] { return lockstep(kernel, seed); });
+      }
+    }
+  }
+
+  // On every kind of data, the worst of them.
+  Outcome lockstep(const KernelCase& kernel, std::uint64_t seed) const {
+    std::vector<Draw> draws{{.seed = seed}};
+    if (checks_.effort.fills) {
+      draws.push_back({.fill = Fill::constant, .seed = seed});
+      draws.push_back({.fill = Fill::wide, .seed = seed});
+      // Exponentials of these overflow in f64 too, unless the largest is taken off first.
+      draws.push_back({.fill = Fill::wide, .seed = seed + 1, .exponent = 4});
+      draws.push_back({.seed = seed, .exponent = -9});
+      draws.push_back({.seed = seed, .exponent = 5});
+    }
+    if (checks_.effort.extremes) {
+      draws.push_back({.seed = seed, .exponent = -20});
+      draws.push_back({.seed = seed, .exponent = 20});
+    }
+    Outcome all = Outcome::skipped("L: nothing was drawn");
+    for (const Draw& draw : draws) {
+      Outcome one = check_lockstep(kernel, draw);
+      if (one.status == Status::skipped && all.status == Status::passed) continue;
+      one.judged += all.judged;
+      one.ratio = std::max(one.ratio, all.ratio);
+      if (one.status == Status::failed) return one;
+      all = std::move(one);
+    }
+    return all;
+  }
+
+  // What oneDNN does not promise is no defect: its partition of a sum follows the number of threads.
+  bool promises_equal_bits() const { return name_ != "onednn"; }
+
+  Outcome repeat(const KernelCase& kernel, std::uint64_t seed) const {
+    Outcome again = check_repeat(kernel, seed);
+    if (again.status != Status::passed) return again;
+    Outcome threads = on_threads(kernel, [&](const std::vector<BoundKernel>& others) {
+      return promises_equal_bits() ? check_threads(kernel, others, seed)
+                                   : within_bounds(kernel, others, seed);
+    });
+    threads.judged += again.judged;
+    return threads;
+  }
+
+  // The verdict on the same kernel on every number of threads.
+  template <class Judge>
+  Outcome on_threads(const KernelCase& kernel, Judge judge) const {
+    std::vector<BoundKernel> others;
+    for (const auto& backend : threaded_) {
+      std::string refusal;
+      others.push_back(bind_kernel(*backend, kernel.kernel.site, refusal));
+      if (!others.back().kernel)
+        return Outcome::failed("the same offer on any threads", "refused: " + refusal);
+    }
+    return judge(others);
+  }
+
+  // On every number of threads right, if not the same bits.
+  static Outcome within_bounds(const KernelCase& kernel, const std::vector<BoundKernel>& others,
+                               std::uint64_t seed) {
+    const Plan& plan = kernel.kernel.plan;
+    Outcome all;
+    all.basis = fmt::format("exact: the same bits in {} runs; within its bound on {} threads", kReruns,
+                            fmt::join(kThreadCounts, ", "));
+    if (!plan.accuracy.algebra.empty()) return all;
+    const std::vector<Tensor> inputs = make_inputs(*kernel.geometry, kernel.dtype, {.seed = seed});
+    const Bounded bounded = run_on_bounds(*kernel.reference, kernel.kernel.site, inputs, plan.accuracy);
+    if (!bounded.refusal.empty()) return all;
+    for (const BoundKernel& other : others) {
+      const Comparison result = compare(assay::verify::run(other, inputs), bounded, kernel.op->outputs);
+      all.judged += result.judged;
+      if (result.failed > 0)
+        return Outcome::failed(all.basis, fmt::format("{}: {}", other.backend->description(), result.detail));
+    }
+    return all;
+  }
+
+  OpChecks& checks_;
+  const std::string& name_;
+  const std::unique_ptr<Backend> backend_;
+  std::vector<std::unique_ptr<Backend>> threaded_;
+};
+
+}  // namespace
+
+void check_kernels(OpChecks& checks, const std::string& backend) { KernelChecks(checks, backend).run(); }
+
+}  // namespace assay::verify

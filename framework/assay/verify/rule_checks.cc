@@ -1,0 +1,93 @@
+// The checks of an op's derivative rule and expansion, and of the geometries that judge it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "assay/verify/op_checks.h"
+#include "assay/verify/rule_oracles.h"
+
+namespace assay::verify {
+namespace {
+
+// An op may say that it has no derivative.
+bool differentiable(const OpDef& op) { return op.derivative || op.expand; }
+
+void check_rule_on(OpChecks& checks, const Case& c, std::uint64_t seed) {
+  Subject subject{checks.op.name, {}, "derivative rule", DType::quad, c.label, {}};
+  if (!differentiable(checks.op)) {
+    checks.check(Oracle::dual, subject, [] { return Outcome::skipped("the op has no derivative"); });
+    return;
+  }
+  const RuleCase rule(checks.registry, *checks.reference, checks.op, c, {.seed = seed});
+  if (!rule.has_directions()) {
+    checks.check(Oracle::dual, subject,
+                 [] { return Outcome::skipped("no derivative flows through the op's inputs"); });
+    return;
+  }
+  subject.shapes = rule.shapes();
+  checks.check(Oracle::dual, subject, [&] {
+    Outcome outcome = check_duals(rule);
+    if (outcome.status == Status::failed) return outcome;
+    Outcome ties = check_duals_on_ties(checks.registry, *checks.reference, checks.op, c, seed);
+    ties.ratio = std::max(ties.ratio, outcome.ratio);
+    ties.judged += outcome.judged;
+    return ties;
+  });
+  if (!checks.effort.rules_in_full) return;
+  checks.check(Oracle::difference, subject, [&] { return check_differences(rule); });
+  checks.check(Oracle::taylor, subject, [&] { return check_taylor(rule); });
+}
+
+// On all geometries that have elements, not the tier's few, until every input has shown itself.
+Outcome every_input_counts(const OpChecks& checks) {
+  constexpr const char* kBasis = "another draw of an input changes an output";
+  std::set<std::string> ignored;
+  std::int64_t judged = 0;
+  for (const Case* c : with_elements(checks.op.cases)) {
+    std::string refusal;
+    const OpSite site = make_op_site(checks.registry.ops, checks.op, *c, DType::f64);
+    const KernelCase kernel = checks.bind(*checks.reference, *c, DType::f64, site.site(), refusal);
+    if (!kernel.kernel.kernel) return Outcome::skipped("reference: " + refusal);
+    const std::vector<std::string> here = ignored_inputs(kernel, checks.seed_of(*c, 0));
+    if (judged == 0) ignored.insert(here.begin(), here.end());
+    std::erase_if(ignored,
+                  [&](const std::string& input) { return std::ranges::find(here, input) == here.end(); });
+    ++judged;
+    if (ignored.empty()) break;
+  }
+  if (!ignored.empty()) {
+    return Outcome::failed(
+        kBasis, fmt::format("MISTRUSTED: input '{}' changes no output on any geometry", *ignored.begin()));
+  }
+  return Outcome{Status::passed, kBasis, {}, 0, judged};
+}
+
+}  // namespace
+
+void check_rules(OpChecks& checks) {
+  for (int round = 0; round < checks.effort.rule_seeds; ++round) {
+    for (const Case* c : checks.cases) {
+      const std::uint64_t seed = checks.seed_of(*c, round);
+      check_rule_on(checks, *c, seed);
+      if (!checks.op.expand) continue;
+      checks.check(Oracle::program,
+                   {checks.op.name, {}, "expansion", DType::quad, "expansion of " + c->label, {}},
+                   [&] { return check_expansion(checks.registry, *checks.reference, checks.op, *c, seed); });
+    }
+  }
+}
+
+void check_inputs(OpChecks& checks) {
+  if (checks.op.cases.empty()) {
+    checks.check(Oracle::metamorphic, {checks.op.name, "reference"}, [] {
+      return Outcome::failed("every op is judged",
+                             "the op registers no geometry case, so that nothing can judge it");
+    });
+    return;
+  }
+  const Subject subject{checks.op.name, "reference", {}, DType::f64, "every input counts", {}};
+  checks.check(Oracle::metamorphic, subject, [&] { return every_input_counts(checks); });
+}
+
+}  // namespace assay::verify
