@@ -12,6 +12,7 @@
 #include "assay/program/compiled.h"
 #include "assay/program/program.h"
 #include "assay/program/schedule.h"
+#include "assay/program/sharing.h"
 
 namespace assay {
 namespace {
@@ -45,8 +46,9 @@ class Compiler {
     place_outputs();
     place_successors();
     for (StateStore::Entry& entry : touched_states_) settle_canonical(entry);
-    share_in_place();
-    plan();
+    for (int s : pinned_) slot(s).touch(next_step());
+    if (options_.in_place) share_in_place(program_);
+    plan_arena(program_, options_.reuse_memory);
   }
 
  private:
@@ -330,7 +332,8 @@ class Compiler {
         const int copy = new_slot(slot(location.slot).bytes);
         append_copy(successor, location, copy);
         location.slot = copy;
-      } else if (location.layout == home.layout && write_directly(home.slot, location.slot)) {
+      } else if (location.layout == home.layout && !pinned_.contains(location.slot) &&
+                 write_directly(program_, home.slot, location.slot)) {
         continue;
       }
       moves.push_back({state, successor, location});
@@ -347,78 +350,6 @@ class Compiler {
       }
       append_reorder(successor, canonical_from, home, home.layout.canonical() ? *from.owner : *home.owner);
     }
-  }
-
-  // Lets the step that makes `successor` write into the state's slot, if no later step reads the old value.
-  bool write_directly(int home, int successor) {
-    Slot& target = slot(home);
-    const Slot& made = slot(successor);
-    if (made.kind != Slot::Kind::arena || made.first < 0 || pinned_.contains(successor)) return false;
-    Step& step = program_.steps[static_cast<std::size_t>(made.first)];
-    const auto o = std::ranges::find(step.outputs, successor) - step.outputs.begin();
-    if (o == std::ssize(step.outputs)) return false;
-    if (target.last >= made.first) {
-      if (target.last > made.first || !may_overwrite(step, static_cast<int>(o), home)) return false;
-    }
-    for (Step& s : program_.steps) {
-      std::ranges::replace(s.inputs, successor, home);
-      std::ranges::replace(s.outputs, successor, home);
-    }
-    target.touch(made.last);
-    slot(successor).bytes = 0;
-    slot(successor).first = std::numeric_limits<int>::max();
-    return true;
-  }
-
-  // Whether the plan lets output o take the place of an input that is this slot, and no other operand is.
-  static bool may_overwrite(const Step& step, int o, int input_slot) {
-    if (std::ranges::count(step.inputs, input_slot) != 1) return false;
-    return std::ranges::any_of(step.in_place, [&](const InPlace& wish) {
-      return wish.output == o && step.inputs[static_cast<std::size_t>(wish.input)] == input_slot;
-    });
-  }
-
-  void share_in_place() {
-    const int end = next_step();
-    for (int s : pinned_) slot(s).touch(end);
-    if (!options_.in_place) return;
-    for (int index = 0; index < next_step(); ++index) {
-      Step& step = program_.steps[static_cast<std::size_t>(index)];
-      for (const InPlace& wish : step.in_place) {
-        const int from = step.inputs[static_cast<std::size_t>(wish.input)];
-        const int to = step.outputs[static_cast<std::size_t>(wish.output)];
-        Slot& dying = slot(from);
-        const Slot& born = slot(to);
-        if (dying.kind != Slot::Kind::arena || born.kind != Slot::Kind::arena || from == to) continue;
-        if (dying.last != index || dying.bytes != born.bytes || born.first != index) continue;
-        if (std::ranges::count(step.inputs, from) != 1) continue;
-        if (std::ranges::count(step.outputs, from) != 0) continue;  // taken by another output of this step
-        for (Step& s : program_.steps) {
-          std::ranges::replace(s.inputs, to, from);
-          std::ranges::replace(s.outputs, to, from);
-        }
-        for (auto& [name, place] : program_.outputs) {
-          if (place.first == to) place.first = from;
-        }
-        dying.touch(born.last);
-        slot(to).first = std::numeric_limits<int>::max();
-      }
-    }
-  }
-
-  void plan() {
-    std::vector<Lifetime> lifetimes;
-    std::vector<int> planned;
-    for (std::size_t s = 0; s < program_.slots.size(); ++s) {
-      const Slot& candidate = program_.slots[s];
-      if (candidate.kind != Slot::Kind::arena || candidate.first > candidate.last) continue;
-      planned.push_back(static_cast<int>(s));
-      lifetimes.push_back({candidate.bytes, candidate.first, candidate.last});
-    }
-    const MemoryPlan memory = plan_memory(lifetimes, options_.reuse_memory);
-    for (std::size_t i = 0; i < planned.size(); ++i) slot(planned[i]).offset = memory.offsets[i];
-    program_.memory.arena_bytes = memory.arena_bytes;
-    program_.memory.liveness_bytes = memory.liveness_bytes;
   }
 
   Program::Compiled& program_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "assay/verify/enlarge.h"
 #include "assay/verify/known_values.h"
@@ -78,27 +79,36 @@ class KernelChecks {
     }
   }
 
-  // The first geometry, from the largest down, that can be made so large that threads share the work.
+  // Of every rank the first geometry, from the largest down, that can be made so large that threads share the
+  // work: batches of products are shared in another way than the rows of one.
   void on_enlarged(Axis axis) {
     const OpDef& op = checks_.op;
+    std::set<int> ranks;
     for (const Case* base : largest(with_elements(op.cases), op.cases.size(), kBiasElements)) {
       if (checks_.done()) return;
+      const int rank = base->inputs.empty() ? 0 : base->inputs.front().shape.rank();
+      if (ranks.contains(rank)) continue;
       const std::optional<Case> c = enlarged(checks_.registry.ops, op, *base, axis, kSharedElements);
-      if (!c) continue;
-      const OpSite site = make_op_site(checks_.registry.ops, op, *c, DType::f32);
-      std::string refusal;
-      const KernelCase kernel = checks_.bind(*backend_, *c, DType::f32, site.site(), refusal);
-      if (!kernel.kernel.kernel) continue;
-      const std::uint64_t seed = checks_.options.seed;
-      const Subject subject{op.name,    name_,    kernel.kernel.plan.implementation,
-                            DType::f32, c->label, shapes_of(site.site())};
-      checks_.check(Oracle::lockstep, subject, [&] { return check_lockstep(kernel, {.seed = seed}); });
-      if (promises_equal_bits())
-        checks_.check(Oracle::repeat, subject, [&] {
-          return on_threads(kernel, [&](const auto& others) { return check_threads(kernel, others, seed); });
-        });
-      return;
+      if (c && on_shared_work(*c)) ranks.insert(rank);
     }
+  }
+
+  // Whether the backend takes it.
+  bool on_shared_work(const Case& c) {
+    const OpSite site = make_op_site(checks_.registry.ops, checks_.op, c, DType::f32);
+    std::string refusal;
+    const KernelCase kernel = checks_.bind(*backend_, c, DType::f32, site.site(), refusal);
+    if (!kernel.kernel.kernel) return false;
+    const std::uint64_t seed = checks_.options.seed;
+    const Subject subject{checks_.op.name, name_,   kernel.kernel.plan.implementation,
+                          DType::f32,      c.label, shapes_of(site.site())};
+    checks_.check(Oracle::lockstep, subject, [&] { return check_lockstep(kernel, {.seed = seed}); });
+    if (promises_equal_bits()) {
+      checks_.check(Oracle::repeat, subject, [&] {
+        return on_threads(kernel, [&](const auto& others) { return check_threads(kernel, others, seed); });
+      });
+    }
+    return true;
   }
 
   void on_known_values() {
