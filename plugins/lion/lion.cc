@@ -18,14 +18,6 @@ void update(UpdateBuilder& build) {
   build.update(m, add(scale(m, beta2), scale(g, 1 - beta2)));
 }
 
-FieldDef number(std::string name, std::string summary, double fallback, double maximum) {
-  return {.name = std::move(name),
-          .summary = std::move(summary),
-          .fallback = fallback,
-          .minimum = 0,
-          .maximum = maximum};
-}
-
 }  // namespace
 
 ASSAY_PLUGIN("lion", "1.0", registry) {
@@ -34,9 +26,9 @@ ASSAY_PLUGIN("lion", "1.0", registry) {
   lion.summary = "steps of one size, by the sign of a momentum";
   lion.formula = "w ← w − η (sign(β₁ m + (1 − β₁) g) + λ w); m ← β₂ m + (1 − β₂) g";
   lion.fields =
-      optimizer_fields(1e-4, {number("beta1", "β₁, of the step's direction", 0.9, 1),
-                              number("beta2", "β₂, of the momentum", 0.99, 1),
-                              number("weight_decay", "λ, taken from the weight as η λ w", 0, 1e308)});
+      optimizer_fields(1e-4, {non_negative_field("beta1", "β₁, of the step's direction", 0.9, 1),
+                              non_negative_field("beta2", "β₂, of the momentum", 0.99, 1),
+                              non_negative_field("weight_decay", "λ, taken from the weight as η λ w", 0)});
   lion.slots = {"momentum"};
   lion.update = update;
   registry.add_optimizer(std::move(lion));

@@ -121,6 +121,19 @@ std::string nested(const Array& array, int axis, std::size_t& next) {
 
 }  // namespace
 
+FieldDef number_field(std::string name, std::string summary, double fallback, double minimum,
+                      double maximum) {
+  return {.name = std::move(name),
+          .summary = std::move(summary),
+          .fallback = fallback,
+          .minimum = minimum,
+          .maximum = maximum};
+}
+
+FieldDef non_negative_field(std::string name, std::string summary, double fallback, double maximum) {
+  return number_field(std::move(name), std::move(summary), fallback, 0, maximum);
+}
+
 Fields& Fields::set(std::string_view name, FieldValue value) {
   for (Item& item : items_) {
     if (item.first == name) {

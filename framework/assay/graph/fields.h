@@ -52,6 +52,14 @@ struct FieldDef {
   double maximum = 1e308;   ///< largest legal number or integer
 };
 
+/// A number with a default.
+FieldDef number_field(std::string name, std::string summary, double fallback, double minimum = -1e308,
+                      double maximum = 1e308);
+/// A number with a default, 0 or more.
+FieldDef non_negative_field(std::string name, std::string summary, double fallback, double maximum = 1e308);
+/// The largest double below 1: decays of averages lie in [0, 1), for one of 1 would forget nothing.
+inline constexpr double kBelowOne = 1.0 - 0x1p-53;
+
 /// Ordered name → value. Small: looked up by a linear walk, and never while a program runs.
 class Fields {
  public:

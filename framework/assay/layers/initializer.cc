@@ -63,14 +63,6 @@ InitializerDef constant_fill(std::string name, double value) {
   return def;
 }
 
-FieldDef initializer_number(std::string name, std::string summary, double fallback, double minimum = -1e308) {
-  return {.name = std::move(name),
-          .kind = FieldKind::number,
-          .summary = std::move(summary),
-          .fallback = fallback,
-          .minimum = minimum};
-}
-
 InitializerDef constant() {
   InitializerDef def{.name = "constant", .summary = "every element the same", .formula = "w = value"};
   def.fields = {
@@ -84,8 +76,7 @@ InitializerDef constant() {
 InitializerDef uniform() {
   InitializerDef def{
       .name = "uniform", .summary = "uniform between two numbers", .formula = "w ~ U(low, high)"};
-  def.fields = {initializer_number("low", "smallest value", 0.0),
-                initializer_number("high", "largest value", 1.0)};
+  def.fields = {number_field("low", "smallest value", 0.0), number_field("high", "largest value", 1.0)};
   def.fill = [](const Initialization& init, std::span<double> out) {
     fill_uniform(init.stream, init.fields.number("low"), init.fields.number("high"), out);
   };
@@ -94,8 +85,8 @@ InitializerDef uniform() {
 
 InitializerDef normal() {
   InitializerDef def{.name = "normal", .summary = "normally distributed", .formula = "w ~ N(mean, std²)"};
-  def.fields = {initializer_number("mean", "the mean", 0.0),
-                initializer_number("std", "the standard deviation", 1.0, 0.0)};
+  def.fields = {number_field("mean", "the mean", 0.0),
+                number_field("std", "the standard deviation", 1.0, 0.0)};
   def.fill = [](const Initialization& init, std::span<double> out) {
     fill_normal(init.stream, init.fields.number("mean"), init.fields.number("std"), out);
   };
@@ -109,7 +100,7 @@ InitializerDef orthogonal() {
           "orthonormal rows, or columns if there are fewer, of the matrix [axis 0, the other axes] "
           "(Saxe, McClelland and Ganguli 2014)",
       .formula = "W = gain · Q, with Q R = a matrix of N(0, 1) and diag R > 0"};
-  def.fields = {initializer_number("gain", "length of the vectors", 1.0)};
+  def.fields = {number_field("gain", "length of the vectors", 1.0)};
   def.minimum_rank = 2;
   def.fill = [](const Initialization& init, std::span<double> out) {
     fill_normal(init.stream, 0.0, 1.0, out);

@@ -13,21 +13,9 @@
 namespace assay {
 namespace {
 
-FieldDef optimizer_number(std::string name, std::string summary, double fallback, double maximum = 1e308) {
-  return {.name = std::move(name),
-          .kind = FieldKind::number,
-          .summary = std::move(summary),
-          .fallback = fallback,
-          .minimum = 0,
-          .maximum = maximum};
-}
-
 FieldDef weight_decay_field(double fallback, std::string summary) {
-  return optimizer_number("weight_decay", std::move(summary), fallback);
+  return non_negative_field("weight_decay", std::move(summary), fallback);
 }
-
-// Largest double below 1: decays of averages lie in [0, 1).
-constexpr double kLargestDecay = 1.0 - 0x1p-53;
 
 // The fields of an op's update: all of the optimizer's but those that are inputs of the graph or steps around
 // the op.
@@ -88,7 +76,7 @@ OptimizerDef sgd() {
   OptimizerDef def{.name = "sgd",
                    .summary = "stochastic gradient descent, with momentum if it is not 0",
                    .formula = "g ← g + λ w; v ← μ v + g; w ← w − η v, or w − η (g + μ v) with nesterov"};
-  def.fields = optimizer_fields(1e-3, {optimizer_number("momentum", "μ, the weight of the velocity", 0.0),
+  def.fields = optimizer_fields(1e-3, {non_negative_field("momentum", "μ, the weight of the velocity", 0.0),
                                        {.name = "nesterov",
                                         .kind = FieldKind::boolean,
                                         .summary = "look ahead along the velocity (Nesterov 1983)",
@@ -101,9 +89,9 @@ OptimizerDef sgd() {
 
 std::vector<FieldDef> adam_fields(FieldDef weight_decay) {
   return optimizer_fields(1e-3,
-                          {optimizer_number("beta1", "β₁, decay of the first moment", 0.9, kLargestDecay),
-                           optimizer_number("beta2", "β₂, decay of the second moment", 0.999, kLargestDecay),
-                           optimizer_number("epsilon", "ε, added to the root of the second moment", 1e-8),
+                          {non_negative_field("beta1", "β₁, decay of the first moment", 0.9, kBelowOne),
+                           non_negative_field("beta2", "β₂, decay of the second moment", 0.999, kBelowOne),
+                           non_negative_field("epsilon", "ε, added to the root of the second moment", 1e-8),
                            std::move(weight_decay)});
 }
 
@@ -134,9 +122,9 @@ OptimizerDef rmsprop() {
                    .summary = "gradients over the root of their mean square (Hinton 2012, lecture 6e)",
                    .formula = "g ← g + λ w; s ← ρ s + (1 − ρ) g²; v ← μ v + g / (√s + ε); w ← w − η v"};
   def.fields =
-      optimizer_fields(1e-2, {optimizer_number("decay", "ρ, decay of the mean square", 0.99, kLargestDecay),
-                              optimizer_number("epsilon", "ε, added to the root of the mean square", 1e-8),
-                              optimizer_number("momentum", "μ, the weight of the velocity", 0.0),
+      optimizer_fields(1e-2, {non_negative_field("decay", "ρ, decay of the mean square", 0.99, kBelowOne),
+                              non_negative_field("epsilon", "ε, added to the root of the mean square", 1e-8),
+                              non_negative_field("momentum", "μ, the weight of the velocity", 0.0),
                               weight_decay_field(0.0, "λ, added to the gradient as λ w")});
   def.slots = {"mean_square", "velocity"};
   def.update = update_rmsprop;
@@ -167,7 +155,7 @@ Value UpdateBuilder::slot(std::string_view name) {
 }
 
 std::vector<FieldDef> optimizer_fields(double learning_rate, std::vector<FieldDef> own) {
-  std::vector<FieldDef> fields{optimizer_number("learning_rate", "η, before the schedule", learning_rate)};
+  std::vector<FieldDef> fields{non_negative_field("learning_rate", "η, before the schedule", learning_rate)};
   fields.insert(fields.end(), std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
   fields.push_back({.name = "clip_norm",
                     .kind = FieldKind::number,

@@ -64,13 +64,6 @@ ActivationInfo derived_by_output(ActivationInfo info) {
   return info;
 }
 
-FieldDef activation_number(std::string name, std::string summary, double fallback) {
-  return {.name = std::move(name),
-          .kind = FieldKind::number,
-          .summary = std::move(summary),
-          .fallback = fallback};
-}
-
 // dy ⊙ y(1 − y)
 std::vector<Value> expand_sigmoid_grad(std::span<const Value> in, const Fields&) {
   return {mul(in[0], mul(in[1], sub(in[1].graph().constant(1.0, in[1].dtype()), in[1])))};
@@ -151,13 +144,13 @@ ActivationInfo Tanh::info() {
 ActivationInfo LeakyRelu::info() {
   ActivationInfo info =
       named("leaky_relu", "f(z) = z where z > 0, else slope · z", "f′(z) = 1 where z > 0, else slope");
-  info.fields = {activation_number("slope", "factor for z ≤ 0", 0.01)};
+  info.fields = {number_field("slope", "factor for z ≤ 0", 0.01)};
   return info;
 }
 ActivationInfo Elu::info() {
   ActivationInfo info =
       named("elu", "f(z) = z where z > 0, else α (e^z − 1)", "f′(z) = 1 where z > 0, else α e^z");
-  info.fields = {activation_number("alpha", "α, the limit to the left is −α", 1.0)};
+  info.fields = {number_field("alpha", "α, the limit to the left is −α", 1.0)};
   return info;
 }
 ActivationInfo Selu::info() {

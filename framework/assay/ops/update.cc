@@ -9,27 +9,15 @@
 namespace assay {
 namespace {
 
-FieldDef number_field(std::string name, std::string summary, double fallback, double maximum = 1e308) {
-  return {.name = std::move(name),
-          .kind = FieldKind::number,
-          .summary = std::move(summary),
-          .fallback = fallback,
-          .minimum = 0.0,
-          .maximum = maximum};
-}
-
-// A decay of 1 would forget nothing and divide by 1 − 1.
-constexpr double kBelowOne = 1.0 - 0x1p-53;
-
 FieldDef weight_decay_field(double fallback = 0.0) {
-  return number_field("weight_decay", "λ: pulls every parameter towards 0", fallback);
+  return non_negative_field("weight_decay", "λ: pulls every parameter towards 0", fallback);
 }
 FieldDef momentum_field() {
-  return number_field("momentum", "μ: share of the last step that is taken again", 0.9);
+  return non_negative_field("momentum", "μ: share of the last step that is taken again", 0.9);
 }
-FieldDef root_epsilon_field() { return number_field("epsilon", "ε: added to the root", 1e-8); }
+FieldDef root_epsilon_field() { return non_negative_field("epsilon", "ε: added to the root", 1e-8); }
 FieldDef decay_field() {
-  return number_field("decay", "α: share of the old mean square that is kept", 0.99, kBelowOne);
+  return non_negative_field("decay", "α: share of the old mean square that is kept", 0.99, kBelowOne);
 }
 
 // Inputs are w, g, then the moments; then the learning rate, a scalar; then perhaps the step. The outputs are
@@ -141,8 +129,9 @@ Update adam(std::string name, std::string decay, double weight_decay) {
           .moments = {"m", "v"},
           .domains = {Domain::real, Domain::positive},
           .stepped = true,
-          .fields = {number_field("beta1", "β₁: share of the old mean that is kept", 0.9, kBelowOne),
-                     number_field("beta2", "β₂: share of the old mean square that is kept", 0.999, kBelowOne),
+          .fields = {non_negative_field("beta1", "β₁: share of the old mean that is kept", 0.9, kBelowOne),
+                     non_negative_field("beta2", "β₂: share of the old mean square that is kept", 0.999,
+                                        kBelowOne),
                      root_epsilon_field(), weight_decay_field(weight_decay)},
           .settings = {{{"weight_decay", 0.0}},
                        {{"weight_decay", 0.1}},
