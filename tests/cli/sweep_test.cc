@@ -54,6 +54,12 @@ class Sweep : public CommandLine {
   }
 };
 
+TEST_F(Sweep, IsNotTakenForAnExperiment) {
+  const std::string sweep = source_file("experiments/sweeps/spirals_width_by_rate.yaml").string();
+  for (const char* command : {"run", "check", "explain"})
+    EXPECT_NE(expect(2, {command, sweep}).err.find("run it with assay sweep"), std::string::npos) << command;
+}
+
 TEST_F(Sweep, RunsEveryTrialOnceBestFirst) {
   const std::string sweep = file({});
   EXPECT_EQ(occurrences(plan(sweep), "  new  "), 4u) << plan(sweep);

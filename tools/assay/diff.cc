@@ -89,7 +89,7 @@ Command diff_command() {
           "what differs between two runs, or two experiment files",
           {{"assay diff runs/mlp/A runs/mlp/B", "configuration, environment and final metrics of two runs"},
            {"assay diff base.yaml changed.yaml", "the resolved configurations of two files"}},
-          {{"A", "a run's folder or an experiment file"}, {"B", "another; exit code 1 where they differ"}},
+          {{"A", "a run's folder or an experiment file"}, {"B", "the other; exit code 1 where they differ"}},
           {{"plugin", 0, "PATH", "load a plugin first", {}, true},
            {"format", 0, "FORMAT", "how to print", {"text", "json"}}},
           diff};

@@ -23,6 +23,12 @@ class Reader {
   void read() {
     MapReader top(root_, diagnostics_, "the experiment");
     if (!top.valid()) diagnostics_.throw_if_any();
+    if (const ConfigNode* of = root_.find("experiment");
+        of != nullptr && root_.find("objective") != nullptr) {
+      report(diagnostics_, *of, "this file describes a sweep, not an experiment",
+             "a sweep names its experiment so", "run it with assay sweep");
+      diagnostics_.throw_if_any();
+    }
     read_version(top);
     if (const ConfigNode* name = top.required("name")) read_name(*name);
     read_seeds(top);

@@ -13,10 +13,9 @@ namespace {
 
 using verify::Oracle;
 
-constexpr Oracle kColumns[] = {Oracle::exact,  Oracle::poison, Oracle::lockstep,
-                               Oracle::bias,   Oracle::dual,   Oracle::difference,
-                               Oracle::taylor, Oracle::repeat, Oracle::metamorphic,
-                               Oracle::known,  Oracle::program};
+constexpr Oracle kColumns[] = {Oracle::exact,       Oracle::poison,     Oracle::lockstep, Oracle::bias,
+                               Oracle::dual,        Oracle::difference, Oracle::taylor,   Oracle::repeat,
+                               Oracle::metamorphic, Oracle::known,      Oracle::program};
 
 using Caught = std::array<bool, verify::kOracleCount>;
 
@@ -53,12 +52,14 @@ struct Row {
   std::int64_t judged() const { return faults - equivalent; }
 };
 
-double percent(std::int64_t part, std::int64_t all) {
-  return all == 0 ? 100.0 : 100.0 * static_cast<double>(part) / static_cast<double>(all);
+// Of nothing there is no share.
+std::string percent(std::int64_t part, std::int64_t all) {
+  return all == 0 ? "none"
+                  : fmt::format("{:.1f}%", 100.0 * static_cast<double>(part) / static_cast<double>(all));
 }
 
 std::string line(const std::string& label, const Row& row) {
-  std::string text = fmt::format("{:<37}{:>7}{:>7}{:>8.1f}%", label, row.judged(), row.caught,
+  std::string text = fmt::format("{:<37}{:>7}{:>7}{:>9}", label, row.judged(), row.caught,
                                  percent(row.caught, row.judged()));
   for (const Oracle oracle : kColumns) text += fmt::format("{:>6}", row.by[static_cast<std::size_t>(oracle)]);
   text += "  |";
@@ -85,12 +86,13 @@ std::string matrix(const std::vector<Verdict>& verdicts) {
   text +=
       "\nOracles: E exact, P poison, L lockstep bound, S signed bias, D dual numbers, F finite differences, "
       "T Taylor, "
-      "R repeatability, M metamorphic, V known values, G program.\nRules in common use, on the same faults:\n";
+      "R repeatability, M metamorphic, V known values, G program.\nRules in common use, on the same "
+      "faults:\n";
   for (std::size_t r = 0; r < kCommonRules; ++r) {
-    text += fmt::format("  ({}) {:<42} {:>6.1f}% caught\n", r + 1, kCommonRuleNames[r],
+    text += fmt::format("  ({}) {:<42} {:>7} caught\n", r + 1, kCommonRuleNames[r],
                         percent(all.common[r], all.judged()));
   }
-  return text + fmt::format("  {:<46} {:>6.1f}% caught\n", "assay", percent(all.caught, all.judged()));
+  return text + fmt::format("  {:<46} {:>7} caught\n", "assay", percent(all.caught, all.judged()));
 }
 
 // Equivalents by kind: how many, and why.
@@ -141,8 +143,8 @@ bool Measurement::ok() const {
 std::string Measurement::to_string() const {
   std::string text = matrix(verdicts) + "\nRequired:\n";
   for (const Requirement& r : requirements()) {
-    text +=
-        fmt::format("  {} {}: {} of {} caught\n", r.kept() ? "ok    " : "FAILED", r.text, r.caught, r.faults);
+    const char* const verdict = r.faults == 0 ? "no such fault" : r.kept() ? "ok" : "FAILED";
+    text += fmt::format("  {:<13}  {}: {} of {} caught\n", verdict, r.text, r.caught, r.faults);
   }
   std::set<std::string> defects;
   std::int64_t modelled = 0, survivors = 0;
@@ -154,8 +156,9 @@ std::string Measurement::to_string() const {
     }
     if (!verdict.survived()) continue;
     ++survivors;
-    listed += fmt::format("  {:>2} {} (at most {:.2g} of a bound{})\n", verdict.fault.number, verdict.fault.id(),
-                          verdict.ratio, verdict.missed ? "; the full tier catches it" : "");
+    listed +=
+        fmt::format("  {:>2} {} (at most {:.2g} of a bound{})\n", verdict.fault.number, verdict.fault.id(),
+                    verdict.ratio, verdict.missed ? "; the full tier catches it" : "");
   }
   text += fmt::format("\n{} faults modelled on {} real defects.\n", modelled, defects.size());
   if (survivors > 0) text += fmt::format("\nSurvivors ({}):\n{}", survivors, listed);
