@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "assay/command.h"
+#include "assay/experiment/folder_lock.h"
 #include "assay/experiment/overrides.h"
 #include "assay/experiment/plugins.h"
 #include "assay/experiment/run_record.h"
@@ -75,7 +76,7 @@ int run_sweep(const Arguments& arguments) {
   }
 
   folder.create();
-  const sweep::FolderLock lock(folder.path());
+  const FolderLock lock(folder.path(), "sweep's folder");
   standings = sweep::standings(folder, trials);  // another sweep may have ended meanwhile
   sweep::RunTrialsOptions options;
   options.program = {std::filesystem::read_symlink("/proc/self/exe").string()};

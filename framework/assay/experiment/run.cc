@@ -10,7 +10,7 @@
 #include "assay/data/file.h"
 #include "assay/experiment/checkpoint_folder.h"
 #include "assay/experiment/emit_yaml.h"
-#include "assay/experiment/run_lock.h"
+#include "assay/experiment/folder_lock.h"
 #include "assay/experiment/run_record.h"
 #include "assay/experiment/summary.h"
 #include "assay/experiment/weights_hash.h"
@@ -120,7 +120,7 @@ class RunFolder {
       : root_(root), chosen_(chosen) {}
   // Of one to be continued.
   explicit RunFolder(std::filesystem::path folder) : folder_(std::move(folder)), resumed_(true) {
-    lock_.emplace(folder_);
+    lock_.emplace(folder_, "run folder");
   }
 
   bool resumed() const { return resumed_; }
@@ -140,7 +140,7 @@ class RunFolder {
       return;
     }
     folder_ = make_run_directory(problem.experiment(), root_, chosen_);
-    lock_.emplace(folder_);
+    lock_.emplace(folder_, "run folder");
     write_text(file("experiment.yaml"), emit_yaml(problem.experiment().resolved));
     write_text(file("environment.json"), environment);
   }
@@ -154,13 +154,14 @@ class RunFolder {
 
   std::filesystem::path root_, chosen_, folder_;
   bool resumed_ = false, opened_ = false;
-  std::optional<RunLock> lock_;
+  std::optional<FolderLock> lock_;
 };
 
 RunReport train_seeds(const Experiment& experiment, const Registry& registry, RunFolder& folder,
                       RunObserver& observer, const std::atomic<bool>& stop) {
   RunReport report;
-  if (folder.resumed()) report.seeds = read_summary(folder.file("summary.json"));
+  if (folder.resumed() && std::filesystem::exists(folder.file("summary.json")))
+    report.seeds = read_summary(folder.file("summary.json")).seeds;
   std::erase_if(report.seeds,
                 [](const auto& seed) { return seed.second.status == TrainingResult::Status::interrupted; });
   for (const std::uint64_t seed : experiment.seeds) {
@@ -172,7 +173,8 @@ RunReport train_seeds(const Experiment& experiment, const Registry& registry, Ru
     }
     const Problem problem(experiment, registry, seed);
     Trainer trainer(problem);
-    folder.open(problem, trainer, registry.plugins, observer);  // the first problem has found every error of the configuration
+    folder.open(problem, trainer, registry.plugins,
+                observer);  // the first problem has found every error of the configuration
     std::filesystem::path place = folder.path();
     if (experiment.seeds.size() > 1) {
       place /= fmt::format("seed-{}", seed);

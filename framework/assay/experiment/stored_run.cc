@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "assay/data/file.h"
+#include "assay/experiment/summary.h"
 #include "assay/experiment/yaml_parser.h"
 
 namespace assay {
@@ -22,11 +22,6 @@ StoredJson read_json(const fs::path& path) {
   const std::vector<std::byte> bytes = file::read(path);
   const auto* text = reinterpret_cast<const char*>(bytes.data());
   return StoredJson::parse(text, text + bytes.size());
-}
-
-double stored_number(const StoredJson& value) {
-  if (value.is_number()) return value.get<double>();
-  return value == "Infinity" ? HUGE_VAL : value == "-Infinity" ? -HUGE_VAL : std::nan("");
 }
 
 std::string scalar_text(const StoredJson& value) {
@@ -70,20 +65,13 @@ void flatten_json(const StoredJson& json, const std::string& key, FlatConfig& fl
 }
 
 void fill_from_summary(const fs::path& path, StoredRun& run) {
-  const StoredJson summary = read_json(path);
-  run.status = summary.at("status").get<std::string>();
-  if (summary.contains("metrics")) {
-    for (const auto& [name, statistic] : summary["metrics"].items())
-      run.metrics[name] = {stored_number(statistic.at("mean")), stored_number(statistic.at("deviation"))};
-  }
-  if (summary.contains("expect")) {
-    for (const StoredJson& verdict : summary["expect"])
-      run.expectations_met = run.expectations_met && verdict.value("met", false);
-  }
-  if (!summary.contains("seeds")) return;
-  run.seeds = summary["seeds"].size();
-  for (const StoredJson& seed : summary["seeds"]) {
-    if (seed.contains("diagnosis")) run.diagnosis = seed["diagnosis"].get<std::string>();
+  const Summary summary = read_summary(path);
+  run.status = summary.status;
+  run.metrics = summary.metrics;
+  run.expectations_met = summary.expectations_met;
+  run.seeds = summary.seeds.size();
+  for (const auto& [seed, training] : summary.seeds) {
+    if (!training.diagnosis.empty()) run.diagnosis = training.diagnosis;
   }
 }
 

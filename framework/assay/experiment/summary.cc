@@ -103,20 +103,28 @@ std::string summary_text(const RunReport& report) {
   return json.dump(2) + "\n";
 }
 
-std::vector<std::pair<std::uint64_t, TrainingResult>> read_summary(const std::filesystem::path& path) {
-  std::vector<std::pair<std::uint64_t, TrainingResult>> seeds;
-  if (!std::filesystem::exists(path)) return seeds;
+Summary read_summary(const std::filesystem::path& path) {
   const std::vector<std::byte> bytes = file::read(path);
+  Summary summary;
   try {
     const Json json =
         Json::parse(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+    summary.status = json.at("status").get<std::string>();
+    if (json.contains("metrics")) {
+      for (const auto& [name, statistic] : json["metrics"].items())
+        summary.metrics[name] = {to_double(statistic.at("mean")), to_double(statistic.at("deviation"))};
+    }
     for (const Json& one : json.at("seeds"))
-      seeds.emplace_back(one.at("seed").get<std::uint64_t>(), to_result(one));
+      summary.seeds.emplace_back(one.at("seed").get<std::uint64_t>(), to_result(one));
+    if (json.contains("expect")) {
+      for (const Json& verdict : json["expect"])
+        summary.expectations_met = summary.expectations_met && verdict.value("met", false);
+    }
   } catch (const Json::exception&) {
     file::fail(path, fmt::format("'{}' is no summary of a run", path.string()),
                "remove it: the run then goes on from its checkpoints");
   }
-  return seeds;
+  return summary;
 }
 
 }  // namespace assay

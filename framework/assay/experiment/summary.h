@@ -14,8 +14,15 @@ std::string_view name_of(TrainingResult::Status status);
 
 std::string summary_text(const RunReport& report);
 
-/// The seeds that a summary tells of: what a run that is continued need not train again. None where the file
-/// does not exist. Throws Error where it is no summary.
-std::vector<std::pair<std::uint64_t, TrainingResult>> read_summary(const std::filesystem::path& path);
+/// What a summary says, read back.
+struct Summary {
+  std::string status;
+  std::map<std::string, Statistic> metrics;
+  std::vector<std::pair<std::uint64_t, TrainingResult>> seeds;
+  bool expectations_met = true;
+};
+
+/// Throws Error where the file is missing or no summary.
+Summary read_summary(const std::filesystem::path& path);
 
 }  // namespace assay

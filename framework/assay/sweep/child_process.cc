@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -76,18 +75,5 @@ std::optional<ProcessEnd> ChildProcess::poll() {
 void ChildProcess::send(int signal) const {
   if (pid_ != 0) ::kill(pid_, signal);
 }
-
-FolderLock::FolderLock(const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / ".lock";
-  descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (descriptor_ < 0)
-    throw Error(fmt::format("'{}' cannot be written: {}", file.string(), std::strerror(errno)));
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
-  ::close(descriptor_);
-  throw Error(fmt::format("another sweep is at work in '{}'", folder.string()))
-      .help("wait until it ends, or choose another folder with --run-dir");
-}
-
-FolderLock::~FolderLock() { ::close(descriptor_); }
 
 }  // namespace assay::sweep

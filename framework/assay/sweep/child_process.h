@@ -35,17 +35,4 @@ class ChildProcess {
   pid_t pid_ = 0;  // 0: has ended
 };
 
-/// Holds a file's lock; the kernel releases it with the process, however that ends.
-class FolderLock {
- public:
-  /// Throws Error where another process holds the lock of the folder.
-  explicit FolderLock(const std::filesystem::path& folder);
-  ~FolderLock();
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-
- private:
-  int descriptor_;
-};
-
 }  // namespace assay::sweep

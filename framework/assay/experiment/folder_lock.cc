@@ -1,4 +1,4 @@
-#include "assay/experiment/run_lock.h"
+#include "assay/experiment/folder_lock.h"
 
 #include <fcntl.h>
 #include <fmt/chrono.h>
@@ -38,7 +38,7 @@ bool is_at(int descriptor, const std::filesystem::path& path) {
 
 }  // namespace
 
-RunLock::RunLock(const std::filesystem::path& folder) : path_(folder / "lock") {
+FolderLock::FolderLock(const std::filesystem::path& folder, std::string_view what) : path_(folder / "lock") {
   const auto fail = [&](int reason) {
     throw Error(fmt::format("cannot lock '{}': {}", path_.string(), std::generic_category().message(reason)));
   };
@@ -51,7 +51,7 @@ RunLock::RunLock(const std::filesystem::path& folder) : path_(folder / "lock") {
       const std::string holder = holder_in(descriptor_);
       ::close(descriptor_);
       if (reason != EWOULDBLOCK) fail(reason);
-      throw Error(fmt::format("the run folder '{}' is in use by {}", folder.string(), holder))
+      throw Error(fmt::format("the {} '{}' is in use by {}", what, folder.string(), holder))
           .help("wait for it to end, or stop it");
     }
   } while (!is_at(descriptor_, path_));
@@ -65,7 +65,7 @@ RunLock::RunLock(const std::filesystem::path& folder) : path_(folder / "lock") {
   }
 }
 
-RunLock::~RunLock() {
+FolderLock::~FolderLock() {
   ::unlink(path_.c_str());  // while it is held, so that nobody removes another's
   ::close(descriptor_);
 }
