@@ -64,12 +64,19 @@ OpenFile open_regular(const std::filesystem::path& path) {
   return file;
 }
 
+// What is written goes to the disk in pieces of this size while the next one is copied, so that fsync finds
+// little left.
+constexpr std::size_t kWritePiece = std::size_t{4} << 20;
+
 bool write_all(int descriptor, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    const ssize_t written = ::write(descriptor, bytes.data(), std::min(bytes.size(), kWritePiece));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return false;
     bytes = bytes.subspan(static_cast<std::size_t>(written));
+    // A hint: what goes wrong with it, fsync says. All that was written and is not under way yet.
+    if (static_cast<std::size_t>(written) == kWritePiece)
+      ::sync_file_range(descriptor, 0, 0, SYNC_FILE_RANGE_WRITE);
   }
   return true;
 }

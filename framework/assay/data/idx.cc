@@ -19,8 +19,7 @@ namespace {
 // The bytes of the IDX content one after the other, inflated where the file is gzipped.
 class Input {
  public:
-  Input(std::span<const std::byte> content, const std::filesystem::path& path)
-      : content_(content), path_(path) {
+  Input(std::span<const std::byte> content, const std::filesystem::path& path) : content_(content) {
     if (GzipReader::recognises(content)) gzip_.emplace(content, path);
   }
 
@@ -39,7 +38,6 @@ class Input {
 
  private:
   std::span<const std::byte> content_;
-  const std::filesystem::path& path_;
   std::optional<GzipReader> gzip_;
   std::size_t place_ = 0;
 };
