@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -34,6 +35,9 @@ struct ExperimentLines {
     return all;
   }
 };
+
+/// Whether tests that take a sample should take everything: ctest -L long.
+inline bool is_long_test() { return std::getenv("ASSAY_LONG_TESTS") != nullptr; }
 
 class CommandLine : public ::testing::Test {
  protected:

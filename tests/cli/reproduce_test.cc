@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "assay/data/safetensors.h"
+#include "assay/experiment/checkpoint.h"
 #include "cli/command_line.h"
 
 namespace assay::test {
@@ -13,6 +14,29 @@ class ReproduceRun : public CommandLine {
   void run(std::vector<std::string> more = {}) const {
     more.insert(more.begin(), {"run", "small.yaml", "-q", "-o", "run"});
     expect(0, more);
+  }
+  // Gives the n-th row of that name (from 1) another value.
+  void set_value(const std::string& name, int nth, const std::string& value) const {
+    std::string metrics = contents(folder_ / "run/metrics.jsonl");
+    std::size_t row = 0;
+    for (int i = 0; i < nth; ++i) row = metrics.find("\"name\":\"" + name + "\"", row + 1);
+    ASSERT_NE(row, std::string::npos) << metrics;
+    const auto begin = metrics.find("\"value\":", row) + 8;
+    metrics.replace(begin, metrics.find('}', begin) - begin, value);
+    write("run/metrics.jsonl", metrics);
+  }
+  // Two ulps more in the tensor's first element.
+  void write_changed(const std::string& file, const std::string& tensor) const {
+    SafeTensors weights = read_safetensors(folder_ / file);
+    std::vector<NamedView> views;
+    for (NamedTensor& one : weights.tensors) {
+      if (one.name == tensor) {
+        float& weight = one.tensor.as<float>()[0];
+        weight = std::nextafter(std::nextafter(weight, 9.0f), 9.0f);
+      }
+      views.push_back({one.name, one.tensor.view()});
+    }
+    write_safetensors(folder_ / file, views);
   }
   nlohmann::json reproduce(int exit_code) const {
     return nlohmann::json::parse(expect(exit_code, {"reproduce", "run", "--format", "json"}).out);
@@ -40,20 +64,8 @@ TEST_F(ReproduceRun, EverySeed) {
 // Another number in the record, as another machine would have left it.
 TEST_F(ReproduceRun, NamesTheFirstStepAndTheTensor) {
   run();
-  std::string metrics = contents(folder_ / "run/metrics.jsonl");
-  const auto second = metrics.find("\"value\":", metrics.find('\n')) + 8;
-  metrics.replace(second, metrics.find('}', second) - second, "0.125");
-  write("run/metrics.jsonl", metrics);
-  SafeTensors weights = read_safetensors(folder_ / "run/weights.safetensors");
-  std::vector<NamedView> views;
-  for (NamedTensor& tensor : weights.tensors) {
-    if (tensor.name == "only.weight") {
-      float& weight = tensor.tensor.as<float>()[0];
-      weight = std::nextafter(std::nextafter(weight, 9.0f), 9.0f);
-    }
-    views.push_back({tensor.name, tensor.tensor.view()});
-  }
-  write_safetensors(folder_ / "run/weights.safetensors", views);
+  set_value("train/step_loss", 2, "0.125");
+  write_changed("run/weights.safetensors", "only.weight");
   std::string environment = contents(folder_ / "run/environment.json");
   environment.replace(environment.find("\"threads\": ") + 11, 1, "77");
   write("run/environment.json", environment);
@@ -62,6 +74,7 @@ TEST_F(ReproduceRun, NamesTheFirstStepAndTheTensor) {
   EXPECT_EQ(found["identical"], false);
   EXPECT_EQ(found["seeds"][0]["first_measurement"]["step"], 2);
   EXPECT_EQ(found["seeds"][0]["first_measurement"]["name"], "train/step_loss");
+  EXPECT_EQ(found["seeds"][0]["parted_in_steps"], nlohmann::json({1, 2}));
   EXPECT_EQ(
       found["seeds"][0]["tensors_that_differ"],
       nlohmann::json::parse(
@@ -69,21 +82,70 @@ TEST_F(ReproduceRun, NamesTheFirstStepAndTheTensor) {
   ASSERT_EQ(found["environment"].size(), 1u) << found;
   EXPECT_EQ(found["environment"][0]["key"], "threads");
   const std::string text = expect(1, {"reproduce", "run"}).out;
-  for (const char* part : {"step 2, epoch 0, train/step_loss: 0.125 in the record", "only.weight", "2 ulp"})
+  for (const char* part : {"parted in one of the steps 1 to 2",
+                           "step 2, epoch 0, train/step_loss: 0.125 in the record", "only.weight", "2 ulp"})
     EXPECT_NE(text.find(part), std::string::npos) << text;
 }
 
 // A state that no loss has shown yet.
-TEST_F(ReproduceRun, NamesTheStepAtWhichTheWeightsWereOthers) {
+TEST_F(ReproduceRun, NamesTheTensorWhoseHashWasAnother) {
   run();
-  std::string metrics = contents(folder_ / "run/metrics.jsonl");
-  const auto hash = metrics.find("\"train/weights_hash\",\"value\":");
-  ASSERT_NE(hash, std::string::npos) << metrics;
-  const auto value = metrics.find("value\":", hash) + 7;
-  metrics.replace(value, metrics.find('}', value) - value, "1");
-  write("run/metrics.jsonl", metrics);
-  const std::string text = expect(1, {"reproduce", "run"}).out;
-  EXPECT_NE(text.find("the weights after step 2, epoch 1 are not the same"), std::string::npos) << text;
+  set_value("train/weights_hash", 2, "1");
+  set_value("train/weights_hash/only.bias", 2, "1");
+  std::string text = expect(1, {"reproduce", "run"}).out;
+  EXPECT_NE(text.find("parted in one of the steps 1 to 2"), std::string::npos) << text;
+  EXPECT_NE(text.find("after step 2, epoch 1: only.bias (all the same after step 0)"), std::string::npos)
+      << text;
+  // From the beginning: the initial weights.
+  set_value("train/weights_hash/only.weight", 1, "1");
+  text = expect(1, {"reproduce", "run"}).out;
+  EXPECT_NE(text.find("parted before the first step"), std::string::npos) << text;
+  EXPECT_NE(text.find("after step 0, epoch 0: only.weight\n"), std::string::npos) << text;
+}
+
+// Where numbers are stored, how far they are apart is told, of the optimizer's states too.
+TEST_F(ReproduceRun, CountsUlpsInTheFirstCheckpointThatDiffers) {
+  run({"-s", "checkpoint={every: 1 steps, keep_last: 9}", "-s", "optimizer.momentum=0.5"});
+  EXPECT_NE(expect(0, {"reproduce", "run"}).out.find("4 checkpoints"), std::string::npos);
+  const std::filesystem::path path = folder_ / "run/checkpoints/step-00000003.safetensors";
+  Checkpoint checkpoint = read_checkpoint(path);
+  for (NamedTensor& state : checkpoint.states) {
+    float& value = state.tensor.as<float>()[0];
+    if (state.name.starts_with("optimizer/")) value = std::nextafter(value, 9.0f);
+  }
+  write_checkpoint(path, checkpoint);
+  const nlohmann::json found = reproduce(1)["seeds"][0];
+  EXPECT_EQ(found["checkpoints"], 3) << "those behind it are not looked at";
+  EXPECT_EQ(found["first_checkpoint"]["step"], 3);
+  EXPECT_EQ(found["first_checkpoint"]["states_that_differ"].size(), 2u) << found;
+  EXPECT_EQ(found["first_checkpoint"]["states_that_differ"][0]["most_ulps"], 1);
+}
+
+// The same bits from another commit are the same bits, and both are said.
+TEST_F(ReproduceRun, AnotherStateOfTheRepositoryIsShownAndIsNoOtherResult) {
+  const auto git = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"-c", "user.name=a", "-c", "user.email=a@b"});
+    const ProcessResult result = run_process("/usr/bin/git", words, {.folder = folder_ / "project"});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+  };
+  if (!std::filesystem::exists("/usr/bin/git")) GTEST_SKIP() << "git is not installed";
+  const std::string experiment = write("project/small.yaml", ExperimentLines{}.text());
+  git({"init", "--quiet"});
+  git({"add", "."});
+  git({"commit", "--quiet", "-m", "first"});
+  expect(0, {"run", experiment, "-q", "-o", "run"});
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "run/git.patch"));
+  EXPECT_EQ(reproduce(0)["git"], nlohmann::json::array());
+
+  write("project/small.yaml", "# changed\n" + ExperimentLines{}.text());
+  expect(0, {"run", experiment, "-q", "-o", "later"});
+  EXPECT_NE(contents(folder_ / "later/git.patch").find("+# changed"), std::string::npos);
+  const nlohmann::json found = reproduce(0);
+  EXPECT_EQ(found["identical"], true);
+  EXPECT_EQ(found["git"][0]["key"], "dirty");
+  const std::string text = expect(0, {"diff", "run", "later"}).out;
+  for (const char* part : {"git", "dirty", "patch.xxh3"})
+    EXPECT_NE(text.find(part), std::string::npos) << text;
 }
 
 TEST_F(ReproduceRun, WhatIsNoWholeRecordIsRefused) {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <random>
 #include <thread>
 
 #include "cli/command_line.h"
@@ -34,6 +35,7 @@ class Resume : public CommandLine {
     std::vector<char*> words{const_cast<char*>(program.c_str())};
     for (const std::string& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
     words.push_back(nullptr);
+    std::fflush(stdout);  // or the child would write what waits there once more
     const pid_t child = ::fork();
     if (child == 0) {
       if (::chdir(folder_.path().c_str()) != 0 || std::freopen("/dev/null", "w", stdout) == nullptr ||
@@ -83,26 +85,37 @@ TEST_F(Resume, AfterASignal) {
   }
 }
 
+// While it starts, between two checkpoints, while one is written, at the end: wherever the run happens to be.
 TEST_F(Resume, AfterKillsAtAnyMoment) {
+  const auto begin = std::chrono::steady_clock::now();
   expect(0, {"run", experiment_, "-o", "whole", "-q"});
-  pid_t child = start({"run", experiment_, "-o", "run", "-q"});
-  int kills = 0;
-  std::size_t rows = 0;
-  for (; kills < 12; ++kills) {
-    // Between two checkpoints, or while one is written: wherever it happens to be.
-    wait_for_rows(rows);
-    std::this_thread::sleep_for(std::chrono::milliseconds(3 * kills));
+  const std::chrono::duration<double> whole = std::chrono::steady_clock::now() - begin;
+  const int wanted = is_long_test() ? 500 : 12;
+  const auto next = [&]() -> std::vector<std::string> {
+    const bool begun = std::filesystem::exists(folder_ / "run/experiment.yaml");
+    return begun ? std::vector<std::string>{"run", "--resume", "run", "-q"}
+                 : std::vector<std::string>{"run", experiment_, "-o", "run", "-q"};
+  };
+  std::mt19937 random;  // the moments are others every time, for the machine is never the same
+  std::uniform_real_distribution<double> share(0, 1);
+  int kills = 0, finished = 0;
+  while (kills < wanted && !HasFailure()) {
+    const pid_t child = start(next());
+    std::this_thread::sleep_for(whole * share(random));
     ::kill(child, SIGKILL);
-    if (end_of(child) != -SIGKILL) break;  // it was done
-    std::error_code none;
-    rows = std::filesystem::file_size(folder_ / "run/metrics.jsonl", none);
-    if (none) rows = 0;
-    child = start({"run", "--resume", "run", "-q"});
+    const int end = end_of(child);
+    if (end == -SIGKILL) {
+      ++kills;
+      continue;
+    }
+    EXPECT_EQ(end, 0);
+    expect_same_run();
+    std::filesystem::remove_all(folder_ / "run");
+    ++finished;
   }
-  if (kills == 12) ::waitpid(child, nullptr, 0);
-  EXPECT_GE(kills, 1);
-  expect(0, {"run", "--resume", "run", "-q"});
+  expect(0, next());
   expect_same_run();
+  std::printf("%d kills, over %d runs\n", kills, finished + 1);
 }
 
 TEST_F(Resume, ASecondProcessIsToldWhoHoldsTheFolder) {
@@ -148,14 +161,13 @@ TEST_F(Resume, AfterAFaultInAnySystemCall) {
   text.replace(text.find("every: 100"), 10, "every: 5");
   write("experiment.yaml", text);
   expect(0, {"run", experiment_, "-o", "whole", "-q"});
-  // A checkpoint is many writes, which are alike; the long test takes every one.
-  const bool every = std::getenv("ASSAY_LONG_TESTS") != nullptr;
   int faults = 0;
   for (const std::string fault :
        {"write:signal=KILL", "fsync:signal=KILL", "rename:signal=KILL", "unlink:signal=KILL",
         "mkdir:signal=KILL", "flock:signal=KILL", "ftruncate:signal=KILL", "write:error=ENOSPC",
         "fsync:error=EIO", "rename:error=EIO"}) {
-    const int stride = !every && fault.starts_with("write") ? 11 : 1;
+    // A checkpoint is many writes, which are alike; the long test takes every one.
+    const int stride = !is_long_test() && fault.starts_with("write") ? 11 : 1;
     for (int when = 1;; when += stride) {
       SCOPED_TRACE(fmt::format("{}, call {}", fault, when));
       std::filesystem::remove_all(folder_ / "run");

@@ -48,16 +48,21 @@ TEST_F(Run, LeavesItsFolderUnderRunsByNameTimeAndHash) {
   EXPECT_NE(result.err.find(runs[0]), std::string::npos) << result.err;
   EXPECT_NE(result.out.find("validation/accuracy"), std::string::npos) << result.out;
   EXPECT_EQ(files("runs/random/" + runs[0]),
-            (std::vector<std::string>{"environment.json", "experiment.yaml", "metrics.jsonl", "summary.json",
-                                      "weights.safetensors"}));
+            (std::vector<std::string>{"environment.json", "experiment.yaml", "git.json", "metrics.jsonl",
+                                      "summary.json", "weights.safetensors"}));
 }
 
 TEST_F(Run, TheEnvironmentNamesWhatTheNumbersDependOn) {
   expect(0, {"run", file(random_lines()), "-o", "run"});
   const Json environment = json_of("run/environment.json");
   const std::string all = environment.dump();
-  for (const char* part : {"placement", "processor", "threads", "reference.linear", "avx", "fmt"})
+  for (const char* part : {"placement", "processor", "threads", "reference.linear", "avx", "fmt", "glibc"})
     EXPECT_NE(all.find(part), std::string::npos) << part << "\n" << environment.dump(2);
+  EXPECT_THAT(std::string(environment["assay"]["build"]), ::testing::HasSubstr("-ffp-contract=off"));
+  const ::testing::Matcher<std::string> hash = ::testing::MatchesRegex("[0-9a-f]+");
+  for (const std::string part : {"/assay/program/xxh3", "/assay/library/xxh3", "/placement_xxh3"})
+    EXPECT_THAT(std::string(environment.at(Json::json_pointer(part))), hash) << part;
+  EXPECT_NE(environment["assay"]["program"], environment["assay"]["library"]);
 }
 
 TEST_F(Run, TheSameRunTwiceIsTheSameBytesOnEveryBackend) {
@@ -122,9 +127,9 @@ TEST_F(Run, SeveralSeedsHaveFoldersMeanAndDeviation) {
           << "a seed runs as it would alone";
   }
   EXPECT_EQ(files("both"),
-            (std::vector<std::string>{"environment.json", "experiment.yaml", "seed-3", "seed-3/metrics.jsonl",
-                                      "seed-3/weights.safetensors", "seed-4", "seed-4/metrics.jsonl",
-                                      "seed-4/weights.safetensors", "summary.json"}));
+            (std::vector<std::string>{"environment.json", "experiment.yaml", "git.json", "seed-3",
+                                      "seed-3/metrics.jsonl", "seed-3/weights.safetensors", "seed-4",
+                                      "seed-4/metrics.jsonl", "seed-4/weights.safetensors", "summary.json"}));
 }
 
 TEST_F(Run, MetricsAreRowsOfJson) {

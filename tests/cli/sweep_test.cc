@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
+#include <random>
+#include <set>
 #include <thread>
 
 #include "cli/command_line.h"
@@ -119,6 +121,31 @@ TEST_F(Sweep, SaysWhatChanged) {
   EXPECT_EQ(occurrences(text, "done"), 0u) << text;
 }
 
+// A trial's data are part of what it was made from, though its configuration only names their file.
+TEST_F(Sweep, RunsTrialsAgainWhoseDataChanged) {
+  write("points.csv", "x,y\n1,1\n2,0\n-1,0.5\n");
+  ExperimentLines experiment;
+  experiment.data = "data: {type: csv, file: points.csv, target: y}";
+  write("small.yaml", experiment.text());
+  const std::string sweep = file({});
+  const Json before = results(0, {sweep});
+  EXPECT_EQ(occurrences(plan(sweep), "skipped  done"), 4u) << plan(sweep);
+  write("points.csv", "x,y\n1,1\n2,0\n-1,0.25\n");
+  EXPECT_EQ(occurrences(plan(sweep), "runs  changed: data  "), 4u) << plan(sweep);
+  const Json after = results(0, {sweep});
+  EXPECT_NE(after[0]["metrics"], before[0]["metrics"]);
+  EXPECT_EQ(occurrences(plan(sweep), "skipped  done"), 4u) << plan(sweep);
+  // Nor is a run that was interrupted gone on with.
+  const std::string id = after[0]["trial"];
+  std::filesystem::remove(folder_ / "runs/rates" / id / "summary.json");
+  write("points.csv", "x,y\n1,1\n2,0\n-1,0.5\n");
+  EXPECT_EQ(occurrences(plan(sweep), "changed: data  "), 4u) << plan(sweep);
+  EXPECT_EQ(results(0, {sweep}), before);
+  // What says the same in other files is the same.
+  std::filesystem::last_write_time(folder_ / "points.csv", std::filesystem::file_time_type::clock::now());
+  EXPECT_EQ(occurrences(plan(sweep), "skipped  done"), 4u) << plan(sweep);
+}
+
 TEST_F(Sweep, MethodsNameTheirTrials) {
   SweepLines lines;
   lines.exclude = "exclude: [{optimizer.learning_rate: 1.0e-1, model.layers[only].bias: false}]";
@@ -212,45 +239,75 @@ TEST_F(Sweep, WrongFilesAreRefusedBeforeAnythingRuns) {
   expect_refused({"sweep", file({}), "--fail-fast", "--keep-going"}, {"exclude each other"});
 }
 
-// Killed in the middle with all that it started; what had ended is kept, the rest runs, and the results are
+// Killed at any moment with all that it started; what had ended is kept, the rest runs, and the results are
 // those of a sweep that was never stopped.
-TEST_F(Sweep, AKillLosesNoFinishedTrial) {
+TEST_F(Sweep, AfterKillsAtAnyMoment) {
   ExperimentLines experiment;
-  experiment.train = "train: {epochs: 20000, batch_size: 1}";
+  experiment.train = "train: {epochs: 2000, batch_size: 1}\ncheckpoint: {every: 1000 steps}";
   write("small.yaml", experiment.text());
   SweepLines lines;
   lines.parameters = "parameters: {optimizer.learning_rate: [0.1, 0.05, 0.04, 0.03]}";
-  lines.set = "";
+  lines.set = "set: {seeds: [1, 2]}";
   const std::string sweep = file(lines);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    if (::chdir(folder_.path().c_str()) != 0) ::_exit(1);
-    ::execl(assay_binary().c_str(), "assay", "sweep", sweep.c_str(), "-q", "-o", "killed", nullptr);
-    ::_exit(127);
-  }
+  const auto begin = std::chrono::steady_clock::now();
+  const Json whole = results(0, {sweep, "-o", "whole"});
+  const std::chrono::duration<double> duration = std::chrono::steady_clock::now() - begin;
+  const int wanted = is_long_test() ? 60 : 4;
   const auto finished = [&] {
-    std::size_t count = 0;
-    for (const std::string& name : files()) count += name.ends_with("summary.json") ? 1 : 0;
-    return count;
+    std::set<std::string> trials;
+    for (const std::string& name : files("killed")) {
+      if (name.ends_with("summary.json")) trials.insert(name);
+    }
+    return trials;
   };
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (finished() < 1 && std::chrono::steady_clock::now() < end)
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
-  const std::size_t kept = finished();
-  ASSERT_GE(kept, 1u);
-  const std::string again = expect(0, {"sweep", sweep, "-o", "killed"}).err;
-  EXPECT_NE(again.find(" done, "), std::string::npos) << again;
-  EXPECT_EQ(again.find("4 trials: 0 done"), std::string::npos) << again;
-  const Json killed = results(0, {sweep, "-o", "killed"}), whole = results(0, {sweep, "-o", "whole"});
-  ASSERT_EQ(killed.size(), 4u);
-  for (std::size_t i = 0; i < killed.size(); ++i) {
-    EXPECT_EQ(killed[i]["metrics"], whole[i]["metrics"]);
-    const std::string id = whole[i]["trial"];
-    EXPECT_EQ(contents(folder_ / "killed" / (id + "/weights.safetensors")),
-              contents(folder_ / "whole" / (id + "/weights.safetensors")));
+  const auto compare = [&] {
+    const Json killed = results(0, {sweep, "-o", "killed"});
+    ASSERT_EQ(killed.size(), whole.size());
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+      const Json& trial = whole[i];
+      EXPECT_EQ(killed[i]["trial"], trial["trial"]);
+      EXPECT_EQ(killed[i]["metrics"], trial["metrics"]);
+      for (const std::string name : {"seed-1/weights.safetensors", "seed-2/weights.safetensors",
+                                     "seed-1/metrics.jsonl", "seed-2/metrics.jsonl", "summary.json"}) {
+        const std::string path = std::string(trial["trial"]) + "/" + name;
+        EXPECT_EQ(contents(folder_ / "killed" / path), contents(folder_ / "whole" / path)) << path;
+      }
+    }
+  };
+  std::mt19937 random;
+  std::uniform_real_distribution<double> share(0, 1);
+  int kills = 0, sweeps = 1;
+  std::filesystem::create_directories(folder_ / "killed");
+  for (std::set<std::string> kept; kills < wanted && !HasFailure();) {
+    std::fflush(stdout);  // or the child would write what waits there once more
+    const pid_t child = ::fork();
+    if (child == 0) {
+      if (::chdir(folder_.path().c_str()) != 0 || std::freopen("/dev/null", "w", stdout) == nullptr)
+        ::_exit(1);
+      ::execl(assay_binary().c_str(), "assay", "sweep", sweep.c_str(), "-q", "-o", "killed", "-j", "2",
+              nullptr);
+      ::_exit(127);
+    }
+    std::this_thread::sleep_for(duration * share(random));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    const std::set<std::string> now = finished();
+    EXPECT_TRUE(std::ranges::includes(now, kept)) << "a kill loses no trial that had ended";
+    kept = now;
+    if (WIFSIGNALED(status)) {
+      ++kills;
+      continue;
+    }
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+    compare();
+    std::filesystem::remove_all(folder_ / "killed");
+    std::filesystem::create_directories(folder_ / "killed");
+    kept.clear();
+    ++sweeps;
   }
+  compare();
+  std::printf("%d kills, over %d sweeps\n", kills, sweeps);
 }
 
 }  // namespace

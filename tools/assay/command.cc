@@ -159,6 +159,7 @@ std::string help(const Command& command) {
   text += fmt::format("  {:<26} {}\n", "    --color WHEN",
                       "auto, always or never; NO_COLOR turns colour off too");
   text += fmt::format("  {:<26} {}\n", "-h, --help", "show this help");
+  if (!command.details.empty()) text += "\n" + command.details;
   return text;
 }
 

@@ -70,6 +70,7 @@ struct Command {
   std::vector<Positional> positionals;
   std::vector<Option> options;
   int (*run)(const Arguments&);
+  std::string details{};  ///< lines that the help ends with
 };
 
 /// What was asked for by name does not exist: exit code kNothing.

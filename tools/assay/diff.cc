@@ -1,4 +1,5 @@
-// assay diff: what differs between two runs, or two experiment files: configuration, environment, metrics.
+// assay diff: what differs between two runs, or two experiment files: configuration, environment, metrics;
+// and the states of the repositories around them, which are shown, but make no difference of results.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -15,7 +16,7 @@ namespace {
 // One of the two: a run's folder, or an experiment file, which has a configuration alone.
 struct DiffSide {
   bool run = false;
-  FlatConfig configuration, environment, metrics;
+  FlatConfig configuration, environment, git, metrics;
 };
 
 DiffSide read_side(const std::string& path, Registry& registry) {
@@ -29,6 +30,7 @@ DiffSide read_side(const std::string& path, Registry& registry) {
   side.configuration =
       flattened(load_experiment(std::filesystem::path(path) / "experiment.yaml", {}, registry).resolved);
   side.environment = run.environment;
+  side.git = run.git;
   side.metrics["status"] = run.status;
   for (const auto& [name, statistic] : run.metrics) {
     side.metrics[name] = run.seeds > 1 ? fmt::format("{} ± {}", statistic.mean, statistic.deviation)
@@ -55,6 +57,7 @@ int diff(const Arguments& arguments) {
   }
   bool same = true;
   for (const auto& [name, found] : parts) same = same && found.empty();
+  if (a.run && b.run) parts.emplace_back("git", differences(a.git, b.git));
 
   if (arguments.text("format", "text") == "json") {
     nlohmann::ordered_json json;
@@ -89,7 +92,8 @@ Command diff_command() {
           "what differs between two runs, or two experiment files",
           {{"assay diff runs/mlp/A runs/mlp/B", "configuration, environment and final metrics of two runs"},
            {"assay diff base.yaml changed.yaml", "the resolved configurations of two files"}},
-          {{"A", "a run's folder or an experiment file"}, {"B", "the other; exit code 1 where they differ"}},
+          {{"A", "a run's folder or an experiment file"},
+           {"B", "the other; exit code 1 where they differ in more than the state of a git repository"}},
           {{"plugin", 0, "PATH", "load a plugin first", {}, true},
            {"format", 0, "FORMAT", "how to print", {"text", "json"}}},
           diff};

@@ -7,11 +7,11 @@
 
 #include "assay/command.h"
 #include "assay/experiment/folder_lock.h"
+#include "assay/experiment/git_state.h"
 #include "assay/experiment/overrides.h"
 #include "assay/experiment/plugins.h"
 #include "assay/experiment/run_record.h"
 #include "assay/session.h"
-#include "assay/sweep/child_process.h"
 #include "assay/sweep/run_trials.h"
 #include "assay/sweep_results.h"
 #include "assay/terminal.h"
@@ -67,7 +67,8 @@ int run_sweep(const Arguments& arguments) {
   check_first(file, trials, session.registry());
   const std::filesystem::path chosen = arguments.text("run-dir");
   const sweep::SweepFolder folder(chosen.empty() ? std::filesystem::path("runs") / file.name : chosen);
-  std::vector<Standing> standings = sweep::standings(folder, trials);
+  sweep::DataIdentities data(file, session.registry());
+  std::vector<Standing> standings = sweep::standings(folder, trials, data);
   const bool retry = arguments.has("retry-failed"), quiet = arguments.has("quiet");
   if (arguments.has("dry-run")) {
     print_plan(trials, standings, retry);
@@ -77,7 +78,7 @@ int run_sweep(const Arguments& arguments) {
 
   folder.create();
   const FolderLock lock(folder.path(), "sweep's folder");
-  standings = sweep::standings(folder, trials);  // another sweep may have ended meanwhile
+  standings = sweep::standings(folder, trials, data);  // another sweep may have ended meanwhile
   sweep::RunTrialsOptions options;
   options.program = {std::filesystem::read_symlink("/proc/self/exe").string()};
   for (const std::string& plugin : arguments.all("plugin"))
@@ -115,6 +116,8 @@ int run_sweep(const Arguments& arguments) {
                  outcome(file, standings[i], seconds));
     };
   }
+  // The trials' own records are below this folder, which may lie outside of the repository.
+  write_git_state(folder.path(), git_state(std::filesystem::path(path).parent_path()));
   sweep_stop_requests = 0;
   std::signal(SIGINT, count_stop_request);
   std::signal(SIGTERM, count_stop_request);

@@ -1,6 +1,7 @@
 #include "assay/core/system.h"
 
 #include <fmt/core.h>
+#include <gnu/libc-version.h>
 #include <openssl/crypto.h>
 #include <sched.h>
 #include <spdlog/version.h>
@@ -52,6 +53,8 @@ std::vector<std::pair<std::string, std::string>> library_versions() {
   return {{"Boost",
            fmt::format("{}.{}.{}", BOOST_VERSION / 100000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100)},
           {"fmt", fmt::format("{}.{}.{}", FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100)},
+          // Its libm is part of every result.
+          {"glibc", gnu_get_libc_version()},
           {"libzip", zip_libzip_version()},
           {"nlohmann-json", fmt::format("{}.{}.{}", NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR,
                                         NLOHMANN_JSON_VERSION_PATCH)},

@@ -183,6 +183,14 @@ void check_labels_below(const Dataset& data, std::int64_t classes, std::string_v
       .help(fmt::format("give it {} outputs, or mend the labels", data.classes));
 }
 
+std::string SplitDataset::identity() const {
+  std::string all = train.identity;
+  for (const std::optional<Dataset>* part : {&validation, &test}) {
+    if (*part) all += " " + (*part)->identity;
+  }
+  return all;
+}
+
 Dataset take_rows(const Dataset& data, std::span<const std::int32_t> rows) {
   Dataset taken;
   taken.inputs = take(data.inputs, rows);

@@ -41,6 +41,9 @@ struct SplitDataset {
   Dataset train;
   std::optional<Dataset> validation{};
   std::optional<Dataset> test{};
+
+  /// Of all parts.
+  std::string identity() const;
 };
 
 /// How targets that could be either are read.

@@ -29,6 +29,22 @@ double score_of(const Experiment& experiment, const std::map<std::string, double
 
 }  // namespace
 
+std::vector<std::pair<std::int64_t, std::filesystem::path>> checkpoint_files(
+    const std::filesystem::path& folder) {
+  std::vector<std::pair<std::int64_t, std::filesystem::path>> files;
+  std::error_code missing;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, missing)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) continue;
+    const std::string number = name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
+    if (number.empty() || number.size() > 18 || number.find_first_not_of("0123456789") != std::string::npos)
+      continue;
+    files.emplace_back(std::stoll(number), entry.path());
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
 CheckpointFolder::CheckpointFolder(std::filesystem::path folder, const Experiment& experiment)
     : folder_(std::move(folder)), experiment_(experiment) {}
 
@@ -77,22 +93,12 @@ void CheckpointFolder::prune() {
 }
 
 std::optional<Checkpoint> CheckpointFolder::newest(std::vector<std::string>& findings) {
-  std::vector<std::pair<long long, std::filesystem::path>> files;
-  std::error_code failure;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_, failure)) {
-    const std::string name = entry.path().filename().string();
-    if (name.ends_with(".tmp")) {
-      std::filesystem::remove(entry.path(), failure);
-    } else if (name.starts_with(kPrefix) && name.ends_with(kSuffix)) {
-      const std::string number = name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
-      if (number.empty() || number.size() > 18 || number.find_first_not_of("0123456789") != std::string::npos)
-        continue;
-      files.emplace_back(std::stoll(number), entry.path());
-    }
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {
+    if (entry.path().extension() == ".tmp") std::filesystem::remove(entry.path(), ignored);
   }
-  std::ranges::sort(files);
   std::optional<Checkpoint> newest;
-  for (const auto& [step, path] : files) {
+  for (const auto& [step, path] : checkpoint_files(folder_)) {
     try {
       Checkpoint checkpoint = read_checkpoint(path);
       kept_.push_back({path, checkpoint.score});

@@ -4,12 +4,17 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "assay/experiment/checkpoint.h"
 #include "assay/experiment/experiment.h"
 
 namespace assay {
+
+/// (step, file) of every checkpoint in the folder, oldest first, by their names alone.
+std::vector<std::pair<std::int64_t, std::filesystem::path>> checkpoint_files(
+    const std::filesystem::path& folder);
 
 class CheckpointFolder {
  public:

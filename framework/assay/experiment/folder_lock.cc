@@ -8,12 +8,18 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <ctime>
+#include <thread>
 
 #include "assay/core/error.h"
 
 namespace assay {
 namespace {
+
+// A process that was killed holds its lock until the kernel has taken it apart; whoever starts the next one
+// at once, as a sweep does that goes on, meets it.
+constexpr std::chrono::milliseconds kPatience{1000};
 
 std::string host_name() {
   char name[256] = "";
@@ -42,12 +48,17 @@ FolderLock::FolderLock(const std::filesystem::path& folder, std::string_view wha
   const auto fail = [&](int reason) {
     throw Error(fmt::format("cannot lock '{}': {}", path_.string(), std::generic_category().message(reason)));
   };
+  const auto patience = std::chrono::steady_clock::now() + kPatience;
   do {
     if (descriptor_ >= 0) ::close(descriptor_);
     descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (descriptor_ < 0) fail(errno);
-    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
       const int reason = errno;
+      if (reason == EWOULDBLOCK && std::chrono::steady_clock::now() < patience) {
+        std::this_thread::sleep_for(kPatience / 100);
+        continue;
+      }
       const std::string holder = holder_in(descriptor_);
       ::close(descriptor_);
       if (reason != EWOULDBLOCK) fail(reason);

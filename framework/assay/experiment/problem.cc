@@ -16,25 +16,6 @@
 namespace assay {
 namespace {
 
-SplitDataset load(const Experiment& experiment, const Registry& registry, std::uint64_t seed) {
-  const DataConfig& config = experiment.data;
-  try {
-    SplitDataset data = load_data(registry.data_sources.at(config.type), config.fields, {}, seed);
-    split(data, config.split, seed);
-    if (config.normalize) normalize(data, *config.normalize);
-    const Augmentation augmentation(config.augment);
-    if (!augmentation.empty()) augmentation.check(data.train.input_shape());
-    return data;
-  } catch (Error& error) {
-    if (config.where && error.diagnostics().front().where) {  // the place is in a data file
-      error.note(
-          fmt::format("wanted by {}:{}:{}", config.where->file, config.where->line, config.where->column));
-    }
-    if (config.where) error.at(*config.where);
-    throw;
-  }
-}
-
 // Labels decide between classes, other targets are compared as numbers; a logit decides by its sign.
 std::vector<MetricConfig> default_metrics(const Experiment& experiment, const Model& model) {
   if (model.loss().target == TargetKind::labels || experiment.loss.type == "binary_cross_entropy") {
@@ -60,6 +41,25 @@ std::map<std::string, Tensor> read_weights(const std::filesystem::path& path) {
 
 }  // namespace
 
+SplitDataset load_data(const Experiment& experiment, const Registry& registry, std::uint64_t seed) {
+  const DataConfig& config = experiment.data;
+  try {
+    SplitDataset data = load_data(registry.data_sources.at(config.type), config.fields, {}, seed);
+    split(data, config.split, seed);
+    if (config.normalize) normalize(data, *config.normalize);
+    const Augmentation augmentation(config.augment);
+    if (!augmentation.empty()) augmentation.check(data.train.input_shape());
+    return data;
+  } catch (Error& error) {
+    if (config.where && error.diagnostics().front().where) {  // the place is in a data file
+      error.note(
+          fmt::format("wanted by {}:{}:{}", config.where->file, config.where->line, config.where->column));
+    }
+    if (config.where) error.at(*config.where);
+    throw;
+  }
+}
+
 std::string metric_name(const MetricConfig& metric) {
   return metric.type == "top_k" ? fmt::format("top_{}_accuracy", metric.k) : metric.type;
 }
@@ -67,7 +67,7 @@ std::string metric_name(const MetricConfig& metric) {
 Problem::Problem(const Experiment& experiment, const Registry& registry, std::uint64_t seed)
     : experiment_(experiment),
       seed_(seed),
-      data_(load(experiment, registry, seed)),
+      data_(load_data(experiment, registry, seed)),
       model_(registry, experiment.model, experiment.loss, experiment.optimizer),
       schedule_(registry.schedules.at(experiment.schedule.type)) {
   threads_ = experiment.backend.threads > 0 ? experiment.backend.threads : system_info().cores;
@@ -226,8 +226,8 @@ void Problem::initialize(StateStore& states) const {
     given.erase(found);
   }
   for (const auto& [name, tensor] : given) {
-    // From a checkpoint, an optimizer's slot (see StateInfo) or the best state: training starts anew from its weights,
-    // perhaps with another optimizer. No parameter is named like this.
+    // From a checkpoint, an optimizer's slot (see StateInfo) or the best state: training starts anew from its
+    // weights, perhaps with another optimizer. No parameter is named like this.
     if (name.starts_with("optimizer/") || name.starts_with("best/")) continue;
     add(fmt::format("the model has no '{}', which the weights hold", name),
         suggestion("parameter", name, known));

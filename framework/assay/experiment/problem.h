@@ -59,6 +59,10 @@ class Problem {
   std::vector<MetricConfig> metrics_;
 };
 
+/// The data that an experiment trains on with that seed: loaded, split, normalised. Throws Error as the
+/// problem does.
+SplitDataset load_data(const Experiment& experiment, const Registry& registry, std::uint64_t seed);
+
 /// The metric's name in results: "accuracy", "top_5_accuracy", ...
 std::string metric_name(const MetricConfig& metric);
 

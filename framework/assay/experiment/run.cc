@@ -11,6 +11,7 @@
 #include "assay/experiment/checkpoint_folder.h"
 #include "assay/experiment/emit_yaml.h"
 #include "assay/experiment/folder_lock.h"
+#include "assay/experiment/git_state.h"
 #include "assay/experiment/run_record.h"
 #include "assay/experiment/summary.h"
 #include "assay/experiment/weights_hash.h"
@@ -42,10 +43,7 @@ class Recorder final : public RunObserver {
   void message(const std::string& text) override { next_.message(text); }
   void may_save(const Trainer& trainer, bool end_of_epoch) override {
     const TrainingProgress& progress = trainer.progress();
-    if (weights_hash_is_due(progress, end_of_epoch)) {
-      row({progress.step, progress.epoch, problem_.seed(), kWeightsHash,
-           weights_hash(problem_.model(), trainer.states())});
-    }
+    if (weights_hash_is_due(progress, end_of_epoch)) add_hashes(trainer);
     if (checkpoints_.is_due(progress, end_of_epoch)) save(trainer);
   }
 
@@ -55,6 +53,7 @@ class Recorder final : public RunObserver {
     checkpoint.metrics_bytes = metrics_.sync();
     checkpoints_.save(std::move(checkpoint));
   }
+  void start(const Trainer& trainer) { add_hashes(trainer); }
   // From the newest checkpoint, or from the beginning.
   void resume(Trainer& trainer) {
     std::vector<std::string> findings;
@@ -65,6 +64,7 @@ class Recorder final : public RunObserver {
     next_.message(checkpoint ? fmt::format("resumed after step {}, in epoch {}", trainer.progress().step,
                                            trainer.progress().epoch + 1)
                              : "no checkpoint: started from the beginning");
+    if (!checkpoint) start(trainer);
   }
   void finish(bool interrupted) {
     metrics_.sync();
@@ -72,6 +72,12 @@ class Recorder final : public RunObserver {
   }
 
  private:
+  void add_hashes(const Trainer& trainer) {
+    const TrainingProgress& progress = trainer.progress();
+    for (const auto& [name, value] : weights_hashes(problem_.model(), trainer.states()))
+      row({progress.step, progress.epoch, problem_.seed(), name, value});
+  }
+
   RunObserver& next_;
   const Problem& problem_;
   MetricsFile metrics_;
@@ -141,8 +147,10 @@ class RunFolder {
     }
     folder_ = make_run_directory(problem.experiment(), root_, chosen_);
     lock_.emplace(folder_, "run folder");
-    write_text(file("experiment.yaml"), emit_yaml(problem.experiment().resolved));
+    write_git_state(folder_, git_state(problem.experiment().file.parent_path()));
     write_text(file("environment.json"), environment);
+    // Last: it is what makes the folder that of a run, which has the rest then.
+    write_text(file("experiment.yaml"), emit_yaml(problem.experiment().resolved));
   }
 
  private:
@@ -182,7 +190,10 @@ RunReport train_seeds(const Experiment& experiment, const Registry& registry, Ru
       observer.message(fmt::format("seed {}", seed));
     }
     Recorder recorder(observer, place, problem);
-    if (folder.resumed()) recorder.resume(trainer);
+    if (folder.resumed())
+      recorder.resume(trainer);
+    else
+      recorder.start(trainer);
     TrainingResult result = trainer.run(recorder, stop);
     report.status = result.status;
     const bool interrupted = result.status == TrainingResult::Status::interrupted;

@@ -6,8 +6,10 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "assay/core/isa.h"
@@ -36,11 +38,30 @@ Json to_json(const Placement& row) {
 }
 
 Json data_json(const SplitDataset& data) {
-  Json json{{"identity", data.train.identity}, {"train_rows", data.train.rows()}};
+  Json json{{"identity", data.identity()}, {"train_rows", data.train.rows()}};
   if (data.validation) json["validation_rows"] = data.validation->rows();
   if (data.test) json["test_rows"] = data.test->rows();
   if (data.train.has_labels()) json["classes"] = data.train.classes;
   if (!data.train.class_names.empty()) json["class_names"] = data.train.class_names;
+  return json;
+}
+
+// XXH3 of a file that the process runs from. A program that was replaced since may be gone.
+std::string hash_of_file(const std::filesystem::path& path) {
+  try {
+    return file::identity(std::array{path});
+  } catch (const Error&) {
+    return "unreadable";
+  }
+}
+
+Json program_json() {
+  // It does not change, and reading it takes some milliseconds.
+  static const std::string program = hash_of_file("/proc/self/exe"), library = hash_of_file(library_file());
+  Json json{{"version", version()}, {"build", build_description()}};
+  if (!build_commit().empty()) json["commit"] = build_commit();
+  json["program"] = {{"xxh3", program}};
+  json["library"] = {{"xxh3", library}};
   return json;
 }
 
@@ -49,6 +70,9 @@ std::string number_text(double value) {
   if (std::isinf(value)) return value > 0 ? "\"Infinity\"" : "\"-Infinity\"";
   return fmt::format("{}", value);
 }
+
+// As JSON. Few names hold what it has to escape.
+std::string in_json_quotes(const std::string& name) { return Json(name).dump(); }
 
 [[noreturn]] void fail(const std::filesystem::path& path, const std::string& what) {
   throw Error(fmt::format("{} '{}': {}", what, path.string(), std::strerror(errno)));
@@ -88,11 +112,11 @@ MetricsFile::MetricsFile(const std::filesystem::path& path)
 MetricsFile::~MetricsFile() { std::fclose(file_); }
 
 void MetricsFile::append(const MetricRow& row) {
-  char buffer[256];
-  const auto end = fmt::format_to_n(buffer, sizeof buffer - 1,
-                                    "{{\"step\":{},\"epoch\":{},\"seed\":{},\"name\":\"{}\",\"value\":{}}}\n",
-                                    row.step, row.epoch, row.seed, row.name, number_text(row.value));
-  if (std::fwrite(buffer, 1, end.size, file_) != end.size) fail(path_, "cannot write");
+  line_.clear();
+  fmt::format_to(std::back_inserter(line_),
+                 "{{\"step\":{},\"epoch\":{},\"seed\":{},\"name\":{},\"value\":{}}}\n", row.step, row.epoch,
+                 row.seed, in_json_quotes(row.name), number_text(row.value));
+  if (std::fwrite(line_.data(), 1, line_.size(), file_) != line_.size()) fail(path_, "cannot write");
 }
 
 void MetricsFile::flush() {
@@ -128,8 +152,7 @@ std::string environment_text(const Problem& problem, const Program& program,
                              std::span<const PluginRecord> plugins) {
   const SystemInfo system = system_info();
   Json json;
-  json["assay"] = {{"version", version()}, {"build", build_description()}};
-  if (!build_commit().empty()) json["assay"]["commit"] = build_commit();
+  json["assay"] = program_json();
   json["system"] = {{"operating_system", system.operating_system},
                     {"processor", system.processor},
                     {"cores", system.cores},
@@ -155,6 +178,8 @@ std::string environment_text(const Problem& problem, const Program& program,
                     {"reorders", memory.reorders}};
   json["placement"] = Json::array();
   for (const Placement& row : program.placements()) json["placement"].push_back(to_json(row));
+  const std::string table = json["placement"].dump();
+  json["placement_xxh3"] = file::ContentHash().add(std::as_bytes(std::span(table))).text();
   return json.dump(2) + "\n";
 }
 

@@ -1,7 +1,8 @@
 // The record of a run: a folder that holds what was asked for, what it ran on, what was measured, and the
 // weights.
 //   experiment.yaml      resolved: runs alone
-//   environment.json     versions, processor, instruction set, threads, data, placement, memory
+//   environment.json     hashes of program, data and placement, versions, processor, instruction set,
+//   threads, memory git.json, git.patch  the state of the repository around the experiment (git_state.h)
 //   metrics.jsonl        rows {step, epoch, seed, name, value}, appended as they come
 //   weights.safetensors  parameters and running statistics, <layer>.<parameter>
 //   checkpoints/         step-N.safetensors, and latest, which names the newest
@@ -46,6 +47,7 @@ class MetricsFile {
  private:
   std::filesystem::path path_;
   std::FILE* file_;
+  std::string line_;  ///< of the row under way; kept for its memory
 };
 
 /// weights.safetensors: parameters and statistics.

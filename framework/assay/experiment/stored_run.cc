@@ -18,12 +18,6 @@ using StoredJson = nlohmann::ordered_json;
 // Run folders lie at runs/NAME/TIME; -o may put them higher, a sweep of sweeps lower.
 constexpr int kSearchDepth = 3;
 
-StoredJson read_json(const fs::path& path) {
-  const std::vector<std::byte> bytes = file::read(path);
-  const auto* text = reinterpret_cast<const char*>(bytes.data());
-  return StoredJson::parse(text, text + bytes.size());
-}
-
 std::string scalar_text(const StoredJson& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
@@ -64,6 +58,13 @@ void flatten_json(const StoredJson& json, const std::string& key, FlatConfig& fl
   }
 }
 
+// Empty where there is none.
+FlatConfig read_flat_json(const fs::path& path) {
+  if (!fs::exists(path)) return {};
+  const std::vector<std::byte> bytes = file::read(path);
+  return flattened_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
 void fill_from_summary(const fs::path& path, StoredRun& run) {
   const Summary summary = read_summary(path);
   run.status = summary.status;
@@ -100,6 +101,16 @@ fs::file_time_type last_change(const fs::path& folder) {
 
 }  // namespace
 
+FlatConfig flattened_json(const std::string& text) {
+  FlatConfig flat;
+  try {
+    flatten_json(StoredJson::parse(text), "", flat);
+  } catch (const StoredJson::exception& failure) {
+    throw Error(fmt::format("this is no JSON: {}", failure.what()));
+  }
+  return flat;
+}
+
 bool is_run_folder(const fs::path& folder) {
   std::error_code ignored;
   return fs::is_regular_file(folder / "experiment.yaml", ignored) ||
@@ -122,15 +133,13 @@ StoredRun read_stored_run(const fs::path& folder) {
     const ConfigNode experiment = load_yaml(folder / "experiment.yaml");
     if (const ConfigNode* name = experiment.find("name"); name != nullptr && name->is_scalar())
       run.name = name->text();
-    if (fs::exists(folder / "environment.json"))
-      flatten_json(read_json(folder / "environment.json"), "", run.environment);
+    run.environment = read_flat_json(folder / "environment.json");
+    run.git = read_flat_json(folder / "git.json");
     if (fs::exists(folder / "summary.json")) fill_from_summary(folder / "summary.json", run);
     // The summary is written after every seed.
     const ConfigNode* seeds = experiment.find("seeds");
     if (run.finished() && seeds != nullptr && run.seeds < seeds->items().size()) run.status = "unfinished";
   } catch (const Error&) {
-    run.status = "unreadable";
-  } catch (const StoredJson::exception&) {
     run.status = "unreadable";
   }
   return run;

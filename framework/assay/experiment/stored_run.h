@@ -22,10 +22,14 @@ struct StoredRun {
   bool expectations_met = true;
   std::string diagnosis;   ///< of a diverged run
   FlatConfig environment;  ///< environment.json by dotted key
+  FlatConfig git;          ///< git.json
   std::filesystem::file_time_type changed;
 
   bool finished() const { return status == "finished" || status == "stopped early"; }
 };
+
+/// A JSON text by dotted key. Throws Error where it is none.
+FlatConfig flattened_json(const std::string& text);
 
 /// Whether the folder holds a run: its experiment.yaml or its summary.json.
 bool is_run_folder(const std::filesystem::path& folder);

@@ -96,13 +96,6 @@ class BestSoFar {
   std::vector<NamedTensor> saved_;
 };
 
-std::string identity_of(const SplitDataset& data) {
-  std::string identity = data.train.identity;
-  if (data.validation) identity += " " + data.validation->identity;
-  if (data.test) identity += " " + data.test->identity;
-  return identity;
-}
-
 // The lines of one text that the other has not, at most a few: what a reader looks at first.
 std::string lines_apart(const std::string& before, const std::string& now) {
   const auto lines_of = [](const std::string& text) {
@@ -194,7 +187,7 @@ Checkpoint Trainer::checkpoint() const {
   const Problem& problem = parts_->problem;
   checkpoint.seed = problem.seed();
   checkpoint.experiment = emit_yaml(problem.experiment().resolved);
-  checkpoint.data = identity_of(problem.data());
+  checkpoint.data = problem.data().identity();
   checkpoint.progress = parts_->progress;
   checkpoint.states = BestSoFar::canonical(problem.model(), parts_->states);
   for (const NamedTensor& state : parts_->best.saved())
@@ -204,7 +197,7 @@ Checkpoint Trainer::checkpoint() const {
 
 void Trainer::resume(const Checkpoint& checkpoint) {
   const Problem& problem = parts_->problem;
-  const std::string experiment = emit_yaml(problem.experiment().resolved), data = identity_of(problem.data());
+  const std::string experiment = emit_yaml(problem.experiment().resolved), data = problem.data().identity();
   if (checkpoint.experiment != experiment) {
     throw Error("the checkpoint is of another experiment (-: the checkpoint's, +: this one's):" +
                 lines_apart(checkpoint.experiment, experiment))

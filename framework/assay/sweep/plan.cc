@@ -7,6 +7,7 @@
 
 #include "assay/data/file.h"
 #include "assay/experiment/emit_yaml.h"
+#include "assay/experiment/problem.h"
 #include "assay/experiment/run_record.h"
 #include "assay/experiment/yaml_parser.h"
 
@@ -51,6 +52,16 @@ std::string failure_text(const fs::path& file) {
   const std::vector<std::byte> bytes = file::read(file);
   std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   return text.substr(0, text.find('\n'));
+}
+
+// By the record alone; one that cannot be read says nothing of its data.
+bool was_made_from_other_data(const SweepFolder& folder, const Trial& trial, DataIdentities& data) {
+  if (!is_run_folder(folder.run_of(trial.id))) return false;
+  const FlatConfig environment = read_stored_run(folder.run_of(trial.id)).environment;
+  const auto recorded = environment.find("data.identity");
+  if (recorded == environment.end()) return false;
+  const std::string& now = data.of(trial);
+  return !now.empty() && now != recorded->second;
 }
 
 }  // namespace
@@ -99,11 +110,32 @@ Standing standing_of(const SweepFolder& folder, const std::string& id) {
   return standing;
 }
 
-std::vector<Standing> standings(const SweepFolder& folder, const std::vector<Trial>& trials) {
+const std::string& DataIdentities::of(const Trial& trial) {
+  const Experiment experiment = read_experiment(trial.configuration, sweep_.experiment, registry_);
+  std::string settings = std::to_string(experiment.seeds.front());
+  for (const auto& [key, value] : trial.flat) {
+    if (key.starts_with("data.")) settings += fmt::format("\n{}={}", key, value);
+  }
+  const auto [known, added] = known_.try_emplace(settings);
+  if (added) {
+    try {
+      known->second = load_data(experiment, registry_, experiment.seeds.front()).identity();
+    } catch (const Error&) {  // the trial says so when it runs
+    }
+  }
+  return known->second;
+}
+
+std::vector<Standing> standings(const SweepFolder& folder, const std::vector<Trial>& trials,
+                                DataIdentities& data) {
   std::vector<FlatConfig> former = former_trials(folder, trials);
   std::vector<Standing> all;
   for (const Trial& trial : trials) {
     all.push_back(standing_of(folder, trial.id));
+    if (was_made_from_other_data(folder, trial, data)) {
+      all.back() = {Standing::State::waiting, "changed: data", true, {}};
+      continue;
+    }
     if (all.back().reason != "new" || former.empty()) continue;
     std::vector<std::vector<Difference>> changes;
     for (const FlatConfig& config : former) changes.push_back(differences(config, trial.flat));

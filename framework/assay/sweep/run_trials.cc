@@ -8,7 +8,7 @@
 #include <fstream>
 #include <thread>
 
-#include "assay/sweep/child_process.h"
+#include "assay/core/child_process.h"
 
 namespace assay::sweep {
 namespace {
@@ -64,7 +64,7 @@ class TrialRunner {
  private:
   void start(std::size_t index) {
     const Trial& trial = trials_[index];
-    const bool resumes = folder_.can_resume(trial.id);
+    const bool resumes = !standings_[index].stale && folder_.can_resume(trial.id);
     if (!resumes) folder_.prepare(trial);
     observer_.started(index);
     const std::string run = folder_.run_of(trial.id).string();
