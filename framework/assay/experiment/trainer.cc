@@ -252,7 +252,9 @@ TrainingResult Trainer::run(RunObserver& observer, const std::atomic<bool>& stop
   };
 
   StepResult last;
-  while (!progress.stopped_early && progress.epoch < experiment.epochs && progress.step < total) {
+  // An epoch that was left between its last step and its evaluation still has that to come.
+  while (!progress.stopped_early && progress.epoch < experiment.epochs &&
+         (progress.step < total || progress.batch > 0)) {
     const std::int64_t steps = std::min(per_epoch, total - progress.step + progress.batch);
     observer.begin_epoch(progress.epoch, experiment.epochs, steps);
     parts.batches.start_epoch(static_cast<std::uint32_t>(progress.epoch));
