@@ -66,6 +66,8 @@ Json parse_header(std::string_view text, const std::filesystem::path& path) {
   } catch (const Json::parse_error& error) {
     file::fail(path, fmt::format("the header is not JSON at byte {}", kLengthBytes + error.byte),
                kSafetensorsRemedy);
+  } catch (const Json::out_of_range&) {
+    file::fail(path, "the header has a number that is larger than any double", kSafetensorsRemedy);
   }
 }
 
