@@ -68,7 +68,7 @@ std::string metric_text(const MetricDifference& difference) {
   if (!difference.repeated)
     return where + fmt::format(": {} in the record, and none now", *difference.recorded);
   return where + fmt::format(": {} in the record, {} now ({})", *difference.recorded, *difference.repeated,
-                             distance_text(ulps_between(*difference.recorded, *difference.repeated)));
+                             distance_text(difference.ulps()));
 }
 
 std::string steps_text(const RecordDifference::Steps& steps) {

@@ -8,7 +8,6 @@
 #include <cstring>
 #include <fstream>
 #include <limits>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <tuple>
 
@@ -88,7 +87,7 @@ void compare_metrics(const fs::path& path, const std::vector<std::string>& recor
 // Hashes of weights point by point, in the order of the file.
 struct HashPoint {
   std::int64_t step = 0, epoch = 0;
-  std::map<std::string, double> tensors;
+  std::vector<std::pair<std::string, double>> tensors;
 };
 
 std::vector<HashPoint> hash_points(const fs::path& path, const std::vector<std::string>& lines) {
@@ -99,7 +98,7 @@ std::vector<HashPoint> hash_points(const fs::path& path, const std::vector<std::
     const MetricLine row = parsed(lines[i], path, i);
     if (points.empty() || std::tie(points.back().step, points.back().epoch) != std::tie(row.step, row.epoch))
       points.push_back({row.step, row.epoch, {}});
-    points.back().tensors[row.name.substr(prefix.size())] = row.value;
+    points.back().tensors.emplace_back(row.name.substr(prefix.size()), row.value);
   }
   return points;
 }
@@ -111,9 +110,8 @@ void compare_hashes(const std::vector<HashPoint>& recorded, const std::vector<Ha
     const HashPoint &left = recorded[i], &right = repeated[i];
     if (left.step != right.step || left.epoch != right.epoch) return;  // they went through other steps
     std::vector<std::string> tensors;
-    for (const auto& [name, value] : left.tensors) {
-      const auto other = right.tensors.find(name);
-      if (other == right.tensors.end() || other->second != value) tensors.push_back(name);
+    for (const auto& tensor : left.tensors) {
+      if (std::ranges::find(right.tensors, tensor) == right.tensors.end()) tensors.push_back(tensor.first);
     }
     if (!tensors.empty()) {
       difference.weights = WeightsDifference{left.step, left.epoch, std::move(tensors)};
@@ -195,6 +193,13 @@ void compare_checkpoints(const fs::path& recorded, const fs::path& repeated, Rec
 
 std::uint64_t ulps_between(double a, double b) { return ulp_distance<double, std::uint64_t>(a, b); }
 std::uint64_t ulps_between(float a, float b) { return ulp_distance<float, std::uint32_t>(a, b); }
+
+std::uint64_t MetricDifference::ulps() const {
+  if (!recorded || !repeated) return kNotComparable;
+  const auto narrow = static_cast<float>(*recorded), other = static_cast<float>(*repeated);
+  const bool floats = static_cast<double>(narrow) == *recorded && static_cast<double>(other) == *repeated;
+  return floats ? ulps_between(narrow, other) : ulps_between(*recorded, *repeated);
+}
 
 std::optional<RecordDifference::Steps> RecordDifference::parting() const {
   std::optional<std::int64_t> last;

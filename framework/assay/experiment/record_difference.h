@@ -19,7 +19,10 @@ std::uint64_t ulps_between(float a, float b);
 struct MetricDifference {
   std::int64_t step = 0, epoch = 0;
   std::string name;
-  std::optional<double> recorded, repeated;  ///< nothing where that run has no such row
+  std::optional<double> recorded{}, repeated{};  ///< nothing where that run has no such row
+
+  /// Of float where both values are floats, as losses are where training is in f32; else of double.
+  std::uint64_t ulps() const;
 };
 
 /// The first point at which hashes of weights are not the same.
