@@ -11,6 +11,20 @@ namespace {
 
 constexpr std::size_t kLineLength = 110;
 
+// What is not seen, or read as the end of a line or the mark that a file begins with.
+bool is_escaped(char32_t value) {
+  return is_control(value) || value == 0x2028 || value == 0x2029 || value == 0xFEFF;
+}
+
+bool holds_escaped(const std::string& text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const CodePoint point = decode_utf8(text, i);
+    if (is_escaped(point.value)) return true;
+    i += point.size;
+  }
+  return false;
+}
+
 // Whether text stands for itself without quotes, as a value and as a key, inside and outside of flow style.
 bool plain(const std::string& text) {
   if (text.empty() || scalar_type(text, false) != ScalarType::text) return false;
@@ -21,7 +35,7 @@ bool plain(const std::string& text) {
     return letter(c) || c == '-' || c == '+' || c == '=' || c == ' ' || c == '(' || c == ')';
   };
   return letter(static_cast<unsigned char>(text.front())) && text.back() != ' ' &&
-         find_invalid_utf8(text) == std::string::npos && std::ranges::all_of(text, inner);
+         find_invalid_utf8(text) == std::string::npos && std::ranges::all_of(text, inner) && !holds_escaped(text);
 }
 
 std::string quoted(const std::string& text) {
@@ -35,8 +49,7 @@ std::string quoted(const std::string& text) {
       result += "\\n";
     } else if (text[i] == '\t') {
       result += "\\t";
-    } else if (is_control(point.value) || point.value == 0x2028 || point.value == 0x2029 ||
-               point.value == 0xFEFF) {
+    } else if (is_escaped(point.value)) {
       result += fmt::format("\\u{:04X}", static_cast<unsigned>(point.value));
     } else {
       result.append(text, i, point.size);
