@@ -206,6 +206,16 @@ TEST_F(ResumeTest, AnotherExperimentOrOtherDataAreRefused) {
   EXPECT_NE(data.find("the data changed"), std::string::npos) << data;
 }
 
+TEST_F(ResumeTest, AnotherEnvironmentIsSaid) {
+  const std::filesystem::path folder = interrupted(images("reference"), 8, "moved");
+  std::string environment = contents(folder / "environment.json");
+  environment.replace(environment.find("\"threads\": ") + 11, 1, "77");
+  std::ofstream(folder / "environment.json") << environment;
+  resumed(images("reference"), folder);
+  EXPECT_NE(messages_.find("another environment (environment.json): threads\n"), std::string::npos)
+      << messages_;
+}
+
 TEST_F(ResumeTest, LostRowsAreSaid) {
   const std::filesystem::path folder = interrupted(images("reference"), 8, "lost");
   std::filesystem::resize_file(folder / "metrics.jsonl", 10);

@@ -7,12 +7,12 @@
 #include <optional>
 #include <span>
 
-#include "assay/data/file.h"
 #include "assay/experiment/checkpoint_folder.h"
 #include "assay/experiment/emit_yaml.h"
 #include "assay/experiment/folder_lock.h"
 #include "assay/experiment/git_state.h"
 #include "assay/experiment/run_record.h"
+#include "assay/experiment/stored_run.h"
 #include "assay/experiment/summary.h"
 #include "assay/experiment/weights_hash.h"
 
@@ -139,10 +139,7 @@ class RunFolder {
     opened_ = true;
     const std::string environment = environment_text(problem, trainer.program(), plugins);
     if (resumed_) {
-      if (!holds(file("environment.json"), environment))
-        observer.message(
-            "note: version, machine, libraries or threads are not those that began the run "
-            "(environment.json)");
+      tell_what_changed(environment, observer);
       return;
     }
     folder_ = make_run_directory(problem.experiment(), root_, chosen_);
@@ -154,10 +151,18 @@ class RunFolder {
   }
 
  private:
-  static bool holds(const std::filesystem::path& path, const std::string& text) {
-    if (!std::filesystem::exists(path)) return false;
-    const std::vector<std::byte> bytes = file::read(path);
-    return std::ranges::equal(bytes, std::as_bytes(std::span(text)));
+  // The bits may be others from here on.
+  void tell_what_changed(const std::string& environment, RunObserver& observer) const {
+    constexpr std::size_t kNamed = 5;
+    std::vector<std::string> keys;
+    for (const Difference& difference :
+         differences(read_stored_run(folder_).environment, flattened_json(environment)))
+      keys.push_back(difference.key);
+    if (keys.empty()) return;
+    const std::size_t more = keys.size() - std::min(keys.size(), kNamed);
+    keys.resize(keys.size() - more);
+    observer.message(fmt::format("note: the run began in another environment (environment.json): {}{}",
+                                 join(keys), more == 0 ? "" : fmt::format(" and {} more", more)));
   }
 
   std::filesystem::path root_, chosen_, folder_;
