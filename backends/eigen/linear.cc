@@ -1,8 +1,5 @@
 // Offers for linear, with or without an activation behind it, and matmul.
-#include <utility>
-#include <vector>
-
-#include "backends/eigen/nests.h"
+#include "assay/program/matmul_products.h"
 #include "backends/eigen/offers.h"
 
 namespace assay::eigen {
@@ -30,50 +27,21 @@ Offer offer_linear(const Site& site, const Kernels<T>& kernels) {
   return plan;
 }
 
-// Offsets of the matrices of a batch, in elements.
-std::vector<std::pair<Index, Index>> batch_offsets(const Shape& a, const Shape& b, const Shape& c) {
-  const auto batch_of = [](const Shape& shape) {
-    return Shape(shape.extents().first(static_cast<std::size_t>(shape.rank() - 2)));
-  };
-  const Shape batch = batch_of(c);
-  const Strides steps_a = broadcast_strides(batch_of(a), batch),
-                steps_b = broadcast_strides(batch_of(b), batch);
-  const Index size_a = a[-2] * a[-1], size_b = b[-2] * b[-1];
-  std::vector<std::pair<Index, Index>> offsets;
-  for (Index i = 0; i < batch.count(); ++i) {
-    Index at_a = 0, at_b = 0, rest = i;
-    for (int axis = batch.rank() - 1; axis >= 0; rest /= batch[axis], --axis) {
-      at_a += rest % batch[axis] * steps_a[static_cast<std::size_t>(axis)];
-      at_b += rest % batch[axis] * steps_b[static_cast<std::size_t>(axis)];
-    }
-    offsets.emplace_back(at_a * size_a, at_b * size_b);
-  }
-  return offsets;
-}
-
 template <class T>
 Plan plan_matmul(const Site& site, const Kernels<T>& kernels) {
-  const Shape &a = site.input(0).shape, &b = site.input(1).shape, &c = site.output().shape;
-  const bool ta = site.fields().boolean("transpose_a"), tb = site.fields().boolean("transpose_b");
-  Index rows = c[-2];
-  const Index columns = c[-1], depth = a[ta ? -2 : -1];
-  std::vector<std::pair<Index, Index>> offsets = batch_offsets(a, b, c);
-  // Matrices that meet one and the same B are one tall matrix.
-  const bool tall =
-      !ta && b.count(0, b.rank() - 2) == 1 && a.count(0, a.rank() - 2) == c.count(0, c.rank() - 2);
-  if (tall && !offsets.empty()) {
-    rows *= static_cast<Index>(offsets.size());
-    offsets.resize(1);
-  }
-  const Gemm product = kernels.plan_gemm(rows, columns, depth, ta, tb);
-  Plan plan = make_plan(implementation("gemm", kernels), [=, &kernels](const Io& io) {
-    T* result = io.out<T>(0);
-    for (const auto& [at_a, at_b] : offsets) {
-      kernels.fill_rows(result, rows, columns, nullptr);
-      kernels.gemm(product, io.in<T>(0) + at_a, io.in<T>(1) + at_b, result, io.scratch);
-      result += rows * columns;
-    }
-  });
+  const MatmulProducts products = matmul_products(site);
+  const Index rows = products.m, columns = products.n;
+  const Gemm product =
+      kernels.plan_gemm(rows, columns, products.k, products.transpose_a, products.transpose_b);
+  Plan plan =
+      make_plan(implementation("gemm", kernels), [=, offsets = products.offsets, &kernels](const Io& io) {
+        T* result = io.out<T>(0);
+        for (const MatmulProducts::Offsets& at : offsets) {
+          kernels.fill_rows(result, rows, columns, nullptr);
+          kernels.gemm(product, io.in<T>(0) + at.a, io.in<T>(1) + at.b, result, io.scratch);
+          result += rows * columns;
+        }
+      });
   plan.scratch_bytes = product.scratch_bytes;
   return plan;
 }

@@ -1,9 +1,7 @@
 // Offers for linear, with or without an activation behind it, and matmul.
-#include <algorithm>
-#include <utility>
 #include <vector>
 
-#include "backends/openmp/nests.h"
+#include "assay/program/matmul_products.h"
 #include "backends/openmp/offers.h"
 
 namespace assay::openmp {
@@ -40,31 +38,7 @@ Plan plan_linear(const Site& site, const Target<T>& target) {
   return plan;
 }
 
-Shape batch_of(const Shape& shape) {
-  return Shape(shape.extents().first(static_cast<std::size_t>(shape.rank() - 2)));
-}
-
-// Offsets of the operands of one product, in elements.
-struct Offsets {
-  std::int64_t a, b;
-};
-
-std::vector<Offsets> batch_offsets(const Shape& a, const Shape& b, const Shape& c) {
-  const Shape batch = batch_of(c);
-  const Strides steps_a = broadcast_strides(batch_of(a), batch);
-  const Strides steps_b = broadcast_strides(batch_of(b), batch);
-  std::vector<Offsets> offsets;
-  for (std::int64_t i = 0; i < batch.count(); ++i) {
-    Offsets at{0, 0};
-    std::int64_t rest = i;
-    for (int axis = batch.rank() - 1; axis >= 0; rest /= batch[axis], --axis) {
-      at.a += rest % batch[axis] * steps_a[static_cast<std::size_t>(axis)];
-      at.b += rest % batch[axis] * steps_b[static_cast<std::size_t>(axis)];
-    }
-    offsets.push_back({at.a * a[-2] * a[-1], at.b * b[-2] * b[-1]});
-  }
-  return offsets;
-}
+using Offsets = MatmulProducts::Offsets;
 
 bool evenly_spaced(const std::vector<Offsets>& offsets) {
   for (std::size_t i = 1; i < offsets.size(); ++i) {
@@ -76,27 +50,23 @@ bool evenly_spaced(const std::vector<Offsets>& offsets) {
 
 template <class T>
 Plan plan_matmul(const Site& site, const Target<T>& target) {
-  const Shape &a = site.input(0).shape, &b = site.input(1).shape, &c = site.output().shape;
-  const bool ta = site.fields().boolean("transpose_a"), tb = site.fields().boolean("transpose_b");
-  GemmShape shape{.m = c[-2],
-                  .n = c[-1],
-                  .k = a[ta ? -2 : -1],
-                  .a_row = ta ? 1 : a[-1],
-                  .a_column = ta ? a[-1] : 1,
-                  .b_row = tb ? 1 : b[-1],
-                  .b_column = tb ? b[-1] : 1,
-                  .c_row = c[-1]};
-  std::vector<Offsets> offsets = batch_offsets(a, b, c);
-  const auto products = static_cast<std::int64_t>(offsets.size());
-  const bool one_b = batch_of(b).count() == 1, every_a = batch_of(a).count() == products;
-  if (!ta && one_b && every_a && products > 1) {  // matrices that meet one B are one tall matrix
-    shape.m *= products;
-    offsets.erase(offsets.begin() + 1, offsets.end());
-  } else if (products > 1 && evenly_spaced(offsets)) {
-    shape.batch = products;
+  const MatmulProducts products = matmul_products(site);
+  const std::int64_t m = products.m, n = products.n, k = products.k;
+  const bool ta = products.transpose_a, tb = products.transpose_b;
+  GemmShape shape{.m = m,
+                  .n = n,
+                  .k = k,
+                  .a_row = ta ? 1 : k,
+                  .a_column = ta ? m : 1,
+                  .b_row = tb ? 1 : n,
+                  .b_column = tb ? k : 1,
+                  .c_row = n};
+  std::vector<Offsets> offsets = products.offsets;
+  if (offsets.size() > 1 && evenly_spaced(offsets)) {
+    shape.batch = static_cast<std::int64_t>(offsets.size());
     shape.a_batch = offsets[1].a;
     shape.b_batch = offsets[1].b;
-    shape.c_batch = shape.m * shape.n;
+    shape.c_batch = m * n;
     offsets.erase(offsets.begin() + 1, offsets.end());
   }
   const GemmPlan product = target.kernels.plan_gemm(shape, target.threads);

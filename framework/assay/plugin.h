@@ -13,6 +13,7 @@
 #pragma once
 
 #include "assay/core/error.h"
+#include "assay/core/number_beside.h"
 #include "assay/core/tensor.h"
 #include "assay/graph/differentiate.h"
 #include "assay/graph/graph.h"
@@ -34,6 +35,7 @@
 #include "assay/program/generic_kernel.h"
 #include "assay/program/unfold.h"
 #include "assay/registry/activation.h"
+#include "assay/registry/gemm_kernels.h"
 #include "assay/registry/plugin_abi.h"
 #include "assay/registry/registry.h"
 #include "assay/registry/table_backend.h"

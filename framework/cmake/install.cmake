@@ -4,15 +4,15 @@ include(CMakePackageConfigHelpers)
 # Every header that a plugin can reach. They show no type of another library; tests/plugin_sdk compiles each alone.
 set(assay_installed_headers
     plugin.h
-    core/bound.h core/dtype.h core/error.h core/named_table.h core/quad.h core/random.h core/scalar.h core/shape.h core/tensor.h
+    core/bound.h core/dtype.h core/error.h core/named_table.h core/number_beside.h core/quad.h core/random.h core/scalar.h core/shape.h core/tensor.h
     data/dataset.h data/source.h
     graph/differentiate.h graph/fields.h graph/graph.h graph/op.h
     layers/initializer.h layers/layer.h layers/loss.h layers/optimizer.h layers/sample_shape.h layers/schedule.h
     ops/activation.h ops/conv.h ops/dropout.h ops/elementwise.h ops/linear.h ops/loss.h ops/movement.h ops/normalize.h
     ops/operands.h ops/pool.h ops/reduce.h ops/softmax.h ops/update.h ops/window.h
     program/backend.h program/float_offer.h program/generic_activation.h program/generic_kernel.h program/kernel.h program/kernel_table.h
-    program/unfold.h
-    registry/activation.h registry/plugin_abi.h registry/registry.h registry/table_backend.h)
+    program/matmul_products.h program/unfold.h
+    registry/activation.h registry/gemm_kernels.h registry/plugin_abi.h registry/registry.h registry/table_backend.h)
 foreach(header IN LISTS assay_installed_headers)
   get_filename_component(folder ${header} DIRECTORY)
   install(FILES framework/assay/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/assay/${folder})
