@@ -78,6 +78,9 @@ TEST_F(RefusedPlugin, WhatCrashesExitsOrHangs) {
   hostile("abort load", HasSubstr("signal 6"));
   hostile("exit constructor", HasSubstr("ended the program when its constructors ran: exit code 0"));
   hostile("exit load", HasSubstr("ended the program when its load ran"));
+  hostile("crash destructor", HasSubstr("crashed when the program ended: signal 11"));
+  hostile("abort destructor", HasSubstr("crashed when the program ended: signal 6"));
+  hostile("exit destructor", HasSubstr("ended the program when the program ended: exit code 0"));
   hostile("throw load", HasSubstr("an exception that is no std::exception"));
 }
 
@@ -97,6 +100,27 @@ TEST_F(RefusedPlugin, OnlyTheFirstSightOfAFileIsATrial) {
   ASSERT_EQ(files("cache/assay/plugins").size(), 1u);
   // It came through once: now it is trusted, and takes the program with it.
   EXPECT_EQ(sdk({"list", "--plugin", refused("hostile")}, {{"HOSTILE", "crash load"}}).exit_code, 139);
+  // But not so that it passes for success.
+  const ProcessResult ended =
+      expect_sdk(3, {"list", "--plugin", refused("hostile")}, {{"HOSTILE", "exit load"}});
+  EXPECT_THAT(ended.err, HasSubstr("ended the program"));
+}
+
+TEST_F(RefusedPlugin, AChangedLibraryMakesAFileNew) {
+  for (const char* name : {"leaning.so", "libleaned_on.so"})
+    std::filesystem::copy(kRefused / name, folder_ / name);
+  const std::string plugin = (folder_ / "leaning.so").string();
+  const std::map<std::string, std::string> crash{{"HOSTILE", "crash library"}};
+  expect_sdk(0, {"list", "--plugin", plugin});
+  EXPECT_EQ(sdk({"list", "--plugin", plugin}, crash).exit_code, 139) << "tried again without need";
+  std::filesystem::remove(folder_ / "libleaned_on.so");
+  std::filesystem::copy(kRefused / "libleaned_on.so", folder_ / "libleaned_on.so");
+  expect_refusal(plugin, HasSubstr("crashed when its load ran"), crash);
+}
+
+// Its checks stand inside functions, and change no type.
+TEST_F(RefusedPlugin, NotForTheSanitizerOfUndefinedBehaviour) {
+  expect_sdk(0, {"list", "--plugin", refused("undefined")});
 }
 
 }  // namespace

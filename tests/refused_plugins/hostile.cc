@@ -24,6 +24,7 @@ void misbehave(const char* where) {
 
 struct Constructed {
   Constructed() { misbehave("constructor"); }
+  ~Constructed() { misbehave("destructor"); }
 } constructed;
 
 }  // namespace

@@ -59,6 +59,42 @@ TEST(Trial, EndsWhatHangs) {
   EXPECT_EQ(result.phase, "waiting");
 }
 
+// Registered with the child's exit handlers, as a destructor of a library would be.
+TrialResult attempt_with_handler(void (*handler)(), TrialEnding ending) {
+  return try_in_child(
+      [handler](const NamePhase&) -> std::string {
+        std::atexit(handler);
+        return "done";
+      },
+      std::chrono::milliseconds(20000), ending);
+}
+
+TEST(Trial, TriesExitHandlersWhereItIsAskedTo) {
+  const auto crash = [] { std::raise(SIGSEGV); };
+  EXPECT_EQ(attempt_with_handler(crash, TrialEnding::at_once).end, End::finished);
+  const TrialResult crashed = attempt_with_handler(crash, TrialEnding::by_exit);
+  EXPECT_EQ(crashed.end, End::crashed);
+  EXPECT_EQ(crashed.phase, "the program ended");
+  // A handler that ends the program itself would hide the program's exit code.
+  EXPECT_EQ(attempt_with_handler([] { std::_Exit(0); }, TrialEnding::by_exit).end, End::exited);
+  const TrialResult finished = attempt_with_handler([] {}, TrialEnding::by_exit);
+  EXPECT_EQ(finished.end, End::finished);
+  EXPECT_EQ(finished.message, "done");
+}
+
+TEST(Trial, EndsExitHandlersThatHang) {
+  const TrialResult result = try_in_child(
+      [](const NamePhase&) -> std::string {
+        std::atexit([] {
+          for (;;) ::raise(SIGSTOP);
+        });
+        return "";
+      },
+      std::chrono::milliseconds(200), TrialEnding::by_exit);
+  EXPECT_EQ(result.end, End::hung);
+  EXPECT_EQ(result.phase, "the program ended");
+}
+
 TEST(FloatModeGuard, PutsBackWhatItFound) {
   const FloatMode before = float_mode();
   {

@@ -1,9 +1,11 @@
 // The assay program: finds the command, parses its words, and turns every outcome into an exit code.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <new>
@@ -111,8 +113,8 @@ int dispatch(std::vector<std::string> words) {
 }  // namespace
 
 std::span<const Command> commands() {
-  static const std::array all{run_command(),   verify_command(),   check_command(),  explain_command(),
-                              trace_command(), list_command(),     doctor_command(), diff_command(),
+  static const std::array all{run_command(),   verify_command(),    check_command(),  explain_command(),
+                              trace_command(), list_command(),      doctor_command(), diff_command(),
                               sweep_command(), reproduce_command(), plugin_command()};
   return all;
 }
@@ -152,6 +154,21 @@ int run_main(int argc, char** argv) {
   }
 }
 
+// Code of a plugin may end the program by exit(0), which would pass for success.
+bool ends_by_itself = false;
+const pid_t this_program = ::getpid();  // how a child of it ends is for it to judge
+
+void refuse_foreign_exit() {
+  if (ends_by_itself || ::getpid() != this_program) return;
+  std::fputs("error: something that was loaded, a plugin or a library, ended the program\n", stderr);
+  std::_Exit(kInternal);
+}
+
 }  // namespace assay::cli
 
-int main(int argc, char** argv) { return assay::cli::run_main(argc, argv); }
+int main(int argc, char** argv) {
+  std::atexit(assay::cli::refuse_foreign_exit);
+  const int code = assay::cli::run_main(argc, argv);
+  assay::cli::ends_by_itself = true;
+  return code;
+}

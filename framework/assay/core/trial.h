@@ -23,10 +23,17 @@ struct TrialResult {
 /// What a task is given: names the phase that begins, for the case that it is the last.
 using NamePhase = std::function<void(const std::string&)>;
 
-/// Runs `task` in a copy of this process, whose standard input is empty and whose standard output goes to
-/// standard error. Throws Error where no process can be made. To be called while no other thread holds a lock
-/// that the task needs.
+/// How the copy ends when its task is done.
+enum class TrialEnding : std::uint8_t {
+  at_once,  ///< and nothing more of it runs
+  by_exit   ///< as a program does: what the task leaves to exit handlers and destructors is tried, too
+};
+
+/// Runs `task` in a copy of this process, which ends with this one, whose standard input is empty and whose
+/// standard output goes to standard error. `limit` is how long each phase may take, and what comes before the
+/// first. Throws Error where no process can be made. To be called while no other thread holds a lock
+/// that the task needs, or, by_exit, that a destructor needs.
 TrialResult try_in_child(const std::function<std::string(const NamePhase&)>& task,
-                         std::chrono::milliseconds limit);
+                         std::chrono::milliseconds limit, TrialEnding ending = TrialEnding::at_once);
 
 }  // namespace assay

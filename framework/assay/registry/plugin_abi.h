@@ -11,6 +11,12 @@
 //   - a changed or removed function that a plugin may call, or a changed meaning of its arguments;
 //   - a changed inline function or template, where old and new would disagree about the same object.
 // It stays for new functions, new headers, new ops, layers and fields of YAML, and for what is not installed.
+//
+// The stamp has what makes another layout, mangling or allocator of the same source. Of the sanitizers,
+// address, thread and memory replace the allocator or shadow every access; undefined is not in it: its checks
+// stand inside functions, change no type and no call, and its runtime library comes with the plugin that
+// wants it. Optimisation, -march, -fvisibility and _GLIBCXX_ASSERTIONS are not in it either, for the same
+// reason.
 #pragma once
 
 #include <cstdint>

@@ -5,16 +5,16 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
 #include <memory>
+#include <stdexcept>
 
 #include "assay/core/cache_directory.h"
 #include "assay/core/float_mode.h"
 #include "assay/core/trial.h"
-#include "assay/core/version.h"
 #include "assay/data/file.h"
 #include "assay/registry/plugin_abi.h"
 #include "assay/registry/plugin_file.h"
+#include "assay/registry/plugin_memory.h"
 
 namespace assay {
 namespace {
@@ -84,29 +84,13 @@ OpenedPlugin open_plugin(const PluginFile& file, const NamePhase& phase) {
   return opened;
 }
 
-// One file per plugin's hash, which holds the assay that tried it.
-std::string this_assay() { return fmt::format("{} {}", version(), build_commit()); }
-
-bool is_remembered(const PluginFile& file, const fs::path& memory) {
-  if (memory.empty()) return false;
-  std::ifstream in(memory / file.sha256);
-  std::string tried_by;
-  return std::getline(in, tried_by) && tried_by == this_assay();
-}
-
-void remember(const PluginFile& file, const fs::path& memory) {
-  if (memory.empty()) return;
-  std::error_code ignored;
-  fs::create_directories(memory, ignored);
-  std::ofstream(memory / file.sha256, std::ios::binary) << this_assay() << "\n" << file.path.string() << "\n";
-}
-
-// An error as text, on its way from the child: parts that begin with a letter for what they are.
-constexpr char kPart = '\x1e';
+// An error as text, on its way from the child: its message, then parts that begin with a letter for what they
+// are.
+constexpr char kError = '\x1d', kPart = '\x1e';
 
 std::string to_text(const Error& error) {
   const Diagnostic& diagnostic = error.diagnostics().front();
-  std::string text = diagnostic.message;
+  std::string text = kError + diagnostic.message;
   const auto append = [&](char kind, const std::vector<std::string>& parts) {
     for (const std::string& part : parts) text += std::string{kPart, kind} + part;
   };
@@ -118,10 +102,10 @@ std::string to_text(const Error& error) {
 
 Error error_of(const std::string& text) {
   Diagnostic diagnostic;
-  for (std::size_t begin = 0; begin <= text.size();) {
+  for (std::size_t begin = 1; begin <= text.size();) {
     const std::size_t end = std::min(text.find(kPart, begin), text.size());
     const std::string part = text.substr(begin, end - begin);
-    if (begin == 0) {
+    if (begin == 1) {
       diagnostic.message = part;
     } else {
       auto& list = part[0] == 'c' ? diagnostic.context : part[0] == 'h' ? diagnostic.help : diagnostic.notes;
@@ -132,26 +116,28 @@ Error error_of(const std::string& text) {
   return Error(std::move(diagnostic));
 }
 
-// Throws Error where the plugin does not come through its constructors and its load in a child process, so
-// that it is never loaded here.
+// Throws Error where the plugin does not come through its constructors, its load and the end of the program
+// in a child process, so that it is never loaded here.
 void try_plugin(const PluginFile& file, const PluginOptions& options) {
   if (is_remembered(file, options.memory)) return;
   const TrialResult result = try_in_child(
       [&](const NamePhase& phase) {
         try {
-          open_plugin(file, phase);
-          return std::string();
+          OpenedPlugin opened = open_plugin(file, phase);
+          phase("what it registered was destroyed");
+          opened.registered.reset();
+          return libraries_beside(file);
         } catch (const Error& error) {
-          return to_text(error);
+          throw std::runtime_error(to_text(error));
         }
       },
-      options.limit);
+      options.limit, TrialEnding::by_exit);
   switch (result.end) {
     case TrialResult::End::finished:
-      if (!result.message.empty()) throw error_of(result.message);
-      remember(file, options.memory);
+      remember(file, result.message, options.memory);
       return;
     case TrialResult::End::threw:
+      if (result.message.starts_with(kError)) throw error_of(result.message);
       throw Error(fmt::format("the plugin failed when {}: {}", result.phase, result.message));
     case TrialResult::End::crashed:
       throw Error(fmt::format("the plugin crashed when {}: {}", result.phase, result.message));
@@ -187,6 +173,7 @@ PluginOptions default_plugin_options() {
 
 PluginRecord load_plugin(Registry& registry, const fs::path& path, const PluginOptions& options) {
   if (!fs::exists(path)) throw Error(fmt::format("the plugin '{}' is missing", path.string()));
+  note_libraries_of_the_program();
   const PluginFile file = read_plugin_file(path);
   for (const PluginRecord& loaded : registry.plugins) {
     if (loaded.sha256 == file.sha256) return loaded;
