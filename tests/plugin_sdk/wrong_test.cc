@@ -26,6 +26,55 @@ TEST_F(PluginSdk, AWrongKernelIsCaughtOnItsBackendAlone) {
   expect_sdk(0, reference);
 }
 
+// What each op of `misfit` is told.
+const std::map<std::string, std::string> kMisfits{
+    {"wrong_index", "the derivative rule of op 'wrong_index' speaks of input 7, and there are 1"},
+    {"no_value", "a Value that was never given one is used"},
+    {"throwing_rule", "the derivative rule of op 'throwing_rule' threw an exception: out of luck"},
+    {"refused_case", "x has too many axes"},
+    {"no_spec", "the shape rule of op 'no_spec' gives 0 specs for its outputs (y)"},
+    {"throwing_offer", "the offer of backend 'eigen' for op 'throwing_offer' threw an exception that is no"},
+    {"plan_without_kernel", "plans without a way to bind the kernel"},
+    {"null_kernel", "binds no kernel"},
+    {"too_many_layouts", "plans 2 layouts for 1 inputs"}};
+
+TEST_F(PluginSdk, WhatDoesNotFitFailsByItsName) {
+  for (const auto& [op, message] : kMisfits) {
+    const ProcessResult result =
+        expect_sdk(1, {"verify", "--ops", "-k", op, "--tier", "smoke", "-q", "--plugin", refused("misfit")});
+    EXPECT_THAT(result.out, HasSubstr(message)) << op;
+  }
+  expect_sdk(0, {"verify", "--ops", "-k", "right and not misnamed", "--tier", "smoke", "-q", "--plugin",
+                 refused("misfit")});
+  expect_sdk(
+      3, {"verify", "--ops", "-k", "exit and eigen", "--tier", "smoke", "-q", "--plugin", refused("misfit")});
+}
+
+TEST_F(PluginSdk, ACheckNamesTheOpsThatEndIt) {
+  const ProcessResult result =
+      expect_sdk(1, {"plugin", "check", refused("misfit"), "--tier", "smoke", "--time-limit", "5"});
+  EXPECT_THAT(result.out, ::testing::AllOf(HasSubstr("FAILED: the verification"),
+                                           HasSubstr("FAILED op 'crash': crashed: signal 6"),
+                                           HasSubstr("FAILED op 'exit': ended the program: exit code 0"),
+                                           HasSubstr("FAILED op 'hang': hung: more than 5 s")));
+  for (const auto& [op, message] : kMisfits) EXPECT_THAT(result.out, HasSubstr(message)) << op;
+}
+
+TEST_F(PluginSdk, ARunSaysWhatAPluginOwesIt) {
+  const auto expect_error = [&](const std::string& change, const std::string& message) {
+    const std::string file = write("misfit.yaml", ExperimentLines{}.text());
+    const ProcessResult result =
+        expect_sdk(2, {"run", file, "-q", "--plugin", refused("misfit"), "-s", change});
+    EXPECT_THAT(result.err, HasSubstr(message));
+  };
+  expect_error("model.layers[only]={type: valueless, name: only}",
+               "the recipe of layer 'valueless' returns no value");
+  expect_error("model.layers[only]={type: throwing, name: only}",
+               "the recipe of layer 'throwing' threw an exception: at");
+  expect_error("optimizer={type: idle, learning_rate: 1}", "does not say what 'only.weight' becomes");
+  expect_error("backend={type: misnamed}", "makes a backend that is named 'reference'");
+}
+
 TEST_F(PluginSdk, AnOpWithoutADerivativeTrainsNothing) {
   ExperimentLines lines;
   lines.model =

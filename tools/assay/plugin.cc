@@ -24,7 +24,8 @@ int run_plugin_new(const Arguments& arguments, const std::string& name) {
 
 int run_plugin_check(const Arguments& arguments, const std::string& file) {
   PluginCheckOptions options;
-  options.limit = std::chrono::seconds(arguments.integer("time-limit", 1, 3600).value_or(10));
+  if (const auto limit = arguments.integer("time-limit", 1, 86400))
+    options.load_limit = options.step_limit = std::chrono::seconds(*limit);
   options.tier = verify::parse_tier(arguments.text("tier", "standard"));
   return check_plugin(file, options) ? kOk : kCheckFailed;
 }
@@ -48,7 +49,7 @@ Command plugin_command() {
           {{"ACTION", "new or check"}, {"WHAT", "the name of a new plugin, or the file to check"}},
           {{"kind", 'k', "KIND", "of a new plugin", plugin_kinds()},
            {"output", 'o', "FOLDER", "where a new plugin goes (default: its name)"},
-           {"time-limit", 0, "SECONDS", "for loading it (10)"},
+           {"time-limit", 0, "SECONDS", "for loading it (10), and from op to op (600)"},
            {"tier", 0, "TIER", "how much is tried", {"smoke", "standard", "full"}}},
           run_plugin};
 }

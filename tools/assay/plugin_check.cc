@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
+#include <set>
 
 #include "assay/core/error.h"
 #include "assay/core/trial.h"
@@ -16,8 +18,6 @@
 namespace assay::cli {
 namespace {
 
-// Longer than any check of one plugin takes, and short enough that a kernel that hangs is found.
-constexpr std::chrono::minutes kVerificationLimit{30};
 constexpr std::int64_t kModels = 10;
 
 template <class T>
@@ -104,53 +104,140 @@ verify::Report load_sources(const Registry& registry, const std::vector<std::str
   return report;
 }
 
-verify::Report verify_brought(const Registry& registry, const Brought& brought,
-                              const PluginCheckOptions& options) {
-  verify::Report report;
-  verify::OpsOptions ops;
-  ops.tier = options.tier;
-  ops.command += " --plugin " + registry.plugins.back().file;
-  if (!brought.ops.empty()) {
-    ops.ops = brought.ops;
-    report.append(verify::verify_ops(registry, ops));
-  }
+// One call of the verification: these ops, empty for all, on these backends, empty for all.
+struct Request {
+  std::vector<std::string> ops, backends;
+  std::vector<verify::Oracle> oracles{};
+};
+
+std::vector<Request> requests_for(const Brought& brought) {
+  std::vector<Request> requests;
+  if (!brought.ops.empty()) requests.push_back({brought.ops, {}});
   // Of ops that were there before, the kernels alone: their derivative rules are not the plugin's.
   using verify::Oracle;
-  ops.oracles = {Oracle::exact,  Oracle::poison,      Oracle::lockstep, Oracle::bias,
-                 Oracle::repeat, Oracle::metamorphic, Oracle::known};
   for (const auto& [backend, op] : brought.kernels) {
-    ops.ops = {op};
-    ops.backends = {backend};
-    report.append(verify::verify_ops(registry, ops));
+    requests.push_back({{op},
+                        {backend},
+                        {Oracle::exact, Oracle::poison, Oracle::lockstep, Oracle::bias, Oracle::repeat,
+                         Oracle::metamorphic, Oracle::known, Oracle::program}});
   }
-  if (!brought.backends.empty()) {
-    ops.ops = {};
-    ops.backends = brought.backends;
-    report.append(verify::verify_ops(registry, ops));
-  }
-  verify::GraphsOptions graphs;
-  graphs.count = options.tier == verify::Tier::smoke ? 2 : kModels;
-  for (const auto* names : {&brought.layers, &brought.losses, &brought.optimizers})
-    graphs.containing.insert(graphs.containing.end(), names->begin(), names->end());
-  if (!graphs.containing.empty()) {
-    graphs.folder = std::filesystem::temp_directory_path();
-    report.append(verify::verify_graphs(registry, graphs));
-  }
-  report.append(load_sources(registry, brought.data));
-  return report;
+  if (!brought.backends.empty()) requests.push_back({{}, brought.backends});
+  return requests;
 }
 
-// "ok" or "no", and the text to print.
-std::string plugin_verdict(const std::string& file, const PluginCheckOptions& options) {
-  Registry registry;
-  register_builtin(registry);
-  const PluginRecord record = load_plugin(registry, file, {.limit = options.limit, .memory = {}});
-  const Brought brought(registry, plugin_owner(record));
-  const verify::Report report = verify_brought(registry, brought, options);
-  const bool nothing = report.checks().empty();
-  return (nothing || report.ok() ? "ok" : "no") + brought.to_string() + "\n" +
-         (nothing ? "nothing of that can be verified by itself\n" : report.to_string());
+// The same requests about one op alone.
+std::vector<Request> about(const std::string& op, std::vector<Request> requests) {
+  std::erase_if(requests, [&](const Request& request) {
+    return !request.ops.empty() && std::ranges::find(request.ops, op) == request.ops.end();
+  });
+  for (Request& request : requests) request.ops = {op};
+  return requests;
 }
+
+std::vector<std::string> ops_of(const std::vector<Request>& requests, const Registry& registry) {
+  std::set<std::string> ops;
+  for (const Request& request : requests) {
+    const std::vector<std::string> all = request.ops.empty() ? registry.ops.names() : request.ops;
+    ops.insert(all.begin(), all.end());
+  }
+  std::erase_if(ops, [&](const std::string& op) { return registry.ops.at(op).view; });
+  return {ops.begin(), ops.end()};
+}
+
+class PluginCheck {
+ public:
+  PluginCheck(Registry& registry, const PluginRecord& plugin, const PluginCheckOptions& options)
+      : registry_(registry), plugin_(plugin), options_(options), brought_(registry, plugin_owner(plugin)) {}
+
+  bool run() const {
+    fmt::print("{}\n", brought_.to_string());
+    std::fflush(stdout);
+    const std::vector<Request> requests = requests_for(brought_);
+    const TrialResult all = in_child([&](const NamePhase& phase) {
+      verify::Report report = answer(requests, phase);
+      report.append(try_in_models(phase));
+      phase("its data sources were loaded");
+      report.append(load_sources(registry_, brought_.data));
+      return report;
+    });
+    if (all.end == TrialResult::End::finished) return print_report(all);
+    fmt::print("FAILED: the verification {} when {}: {}\n", how(all.end), all.phase, all.message);
+    for (const std::string& op : ops_of(requests, registry_)) {
+      const TrialResult one =
+          in_child([&](const NamePhase& phase) { return answer(about(op, requests), phase); });
+      if (one.end != TrialResult::End::finished)
+        fmt::print("FAILED op '{}': {}: {}\n", op, how(one.end), one.message);
+      else if (!is_ok(one))
+        print_report(one);
+    }
+    return false;
+  }
+
+ private:
+  // A report as text, after a letter for whether it is good.
+  TrialResult in_child(const std::function<verify::Report(const NamePhase&)>& verify) const {
+    return try_in_child(
+        [&](const NamePhase& phase) {
+          const verify::Report report = verify(phase);
+          if (report.checks().empty()) return std::string("+nothing of that can be verified by itself\n");
+          return (report.ok() ? '+' : '-') + report.to_string();
+        },
+        options_.step_limit);
+  }
+  static bool is_ok(const TrialResult& result) { return result.message.starts_with('+'); }
+  static bool print_report(const TrialResult& result) {
+    fmt::print("{}", result.message.substr(1));
+    return is_ok(result);
+  }
+
+  static std::string_view how(TrialResult::End end) {
+    switch (end) {
+      case TrialResult::End::crashed:
+        return "crashed";
+      case TrialResult::End::exited:
+        return "ended the program";
+      case TrialResult::End::hung:
+        return "hung";
+      default:
+        return "failed";
+    }
+  }
+
+  verify::Report answer(const std::vector<Request>& requests, const NamePhase& phase) const {
+    verify::Report report;
+    for (const Request& request : requests) {
+      verify::OpsOptions ops;
+      ops.tier = options_.tier;
+      ops.command += " --plugin " + plugin_.file;
+      ops.ops = request.ops;
+      ops.backends = request.backends;
+      ops.oracles = request.oracles;
+      phase("no op was done");
+      ops.progress = [&](const std::string& op, std::size_t done, std::size_t count) {
+        phase(fmt::format("{} of {} ops were done, the last of them '{}'", done, count, op));
+      };
+      report.append(verify::verify_ops(registry_, ops));
+    }
+    return report;
+  }
+
+  verify::Report try_in_models(const NamePhase& phase) const {
+    verify::GraphsOptions graphs;
+    graphs.count = options_.tier == verify::Tier::smoke ? 2 : kModels;
+    for (const auto* names : {&brought_.layers, &brought_.losses, &brought_.optimizers})
+      graphs.containing.insert(graphs.containing.end(), names->begin(), names->end());
+    if (graphs.containing.empty()) return {};
+    graphs.folder = std::filesystem::temp_directory_path();
+    phase("no random model was done");
+    graphs.progress = [&](std::int64_t done) { phase(fmt::format("{} random models were done", done)); };
+    return verify::verify_graphs(registry_, graphs);
+  }
+
+  Registry& registry_;
+  const PluginRecord& plugin_;
+  const PluginCheckOptions& options_;
+  const Brought brought_;
+};
 
 }  // namespace
 
@@ -158,22 +245,12 @@ bool check_plugin(const std::string& name, const PluginCheckOptions& options) {
   const std::filesystem::path path = find_plugin(name, "");
   const PluginFile file = read_plugin_file(path);
   fmt::print("{}\nsha256 {}\nstamp  {}\n", file.path.string(), file.sha256, file.stamp);
-  {
-    // Loaded once for its errors, which are the user's to mend; the rest happens in a child.
-    Registry registry;
-    register_builtin(registry);
-    const PluginRecord record = load_plugin(registry, path, {.limit = options.limit, .memory = {}});
-    fmt::print("plugin '{}' {}\n\n", record.name, record.version);
-    std::fflush(stdout);
-  }
-  const TrialResult result = try_in_child(
-      [&](const NamePhase&) { return plugin_verdict(path.string(), options); }, kVerificationLimit);
-  if (result.end != TrialResult::End::finished) {
-    fmt::print("FAILED: the verification of what it registers ended early: {}\n", result.message);
-    return false;
-  }
-  fmt::print("{}", result.message.substr(2));
-  const bool ok = result.message.starts_with("ok");
+  std::fflush(stdout);
+  Registry registry;
+  register_builtin(registry);
+  const PluginRecord plugin = load_plugin(registry, path, {.limit = options.load_limit, .memory = {}});
+  fmt::print("plugin '{}' {}\n\n", plugin.name, plugin.version);
+  const bool ok = PluginCheck(registry, plugin, options).run();
   next_step(ok ? fmt::format("assay list --plugin {}", name)
                : fmt::format("assay verify --ops --plugin {}", name));
   return ok;

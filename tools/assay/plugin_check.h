@@ -9,13 +9,15 @@
 namespace assay::cli {
 
 struct PluginCheckOptions {
-  std::chrono::seconds limit{10};  ///< for its constructors and its load
+  std::chrono::seconds load_limit{10};   ///< for its constructors, and for its load
+  std::chrono::seconds step_limit{600};  ///< of the verification, from one op or model to the next
   verify::Tier tier = verify::Tier::standard;
 };
 
 /// Prints the plugin's stamp, what it registers, and the verification of that: its ops and kernels over their
 /// cases, its backends on every op, its layers, losses and optimizers in random models, its data sources
-/// loaded. False where a check fails or it crashes. Throws Error where it cannot be loaded.
+/// loaded. Where the verification crashes, hangs or ends the program, each op is verified by itself, to name
+/// those that do. False where a check fails or one of that happens. Throws Error where it cannot be loaded.
 bool check_plugin(const std::string& file, const PluginCheckOptions& options);
 
 }  // namespace assay::cli

@@ -17,12 +17,32 @@ Vjp::Vjp(Graph& graph, std::int32_t node, std::span<const Value> cotangents, std
       wanted_(wanted.begin(), wanted.end()),
       contributions_(wanted.size()) {}
 
+namespace {
+
+// A rule that speaks of an operand or a result that its op does not have.
+void require_within(const Node& node, std::string_view what, std::size_t i, std::size_t count) {
+  if (i < count) return;
+  throw Error(fmt::format("the derivative rule of op '{}' speaks of {} {}, and there are {}, counted from 0",
+                          node.op->name, what, i, count));
+}
+
+}  // namespace
+
 const Fields& Vjp::fields() const { return graph_.node({node_, 0}).fields; }
 std::size_t Vjp::input_count() const { return graph_.node({node_, 0}).inputs.size(); }
-Value Vjp::input(std::size_t i) const { return graph_.value(graph_.node({node_, 0}).inputs[i]); }
-Value Vjp::output(std::size_t i) const { return graph_.value({node_, static_cast<std::int32_t>(i)}); }
+Value Vjp::input(std::size_t i) const {
+  const Node& node = graph_.node({node_, 0});
+  require_within(node, "input", i, node.inputs.size());
+  return graph_.value(node.inputs[i]);
+}
+Value Vjp::output(std::size_t i) const {
+  const Node& node = graph_.node({node_, 0});
+  require_within(node, "output", i, node.outputs.size());
+  return graph_.value({node_, static_cast<std::int32_t>(i)});
+}
 
 Value Vjp::cotangent(std::size_t i) {
+  require_within(graph_.node({node_, 0}), "output", i, cotangents_.size());
   if (!cotangents_[i]) cotangents_[i] = graph_.constant(0.0, output(i).dtype(), output(i).shape());
   return cotangents_[i];
 }

@@ -42,7 +42,11 @@ std::string_view Node::label() const {
   return "";
 }
 
-const Spec& Value::spec() const { return graph_->spec(id_); }
+const Spec& Value::spec() const {
+  if (graph_ == nullptr)
+    throw Error("a Value that was never given one is used").help("it stands for nothing yet");
+  return graph_->spec(id_);
+}
 
 Value Graph::source(NodeKind kind, std::string_view name, const Spec& spec) {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
@@ -96,6 +100,10 @@ std::vector<Value> Graph::apply_all(std::string_view name, std::span<const Value
     }
     node.fields = complete(node.op->fields, fields, fmt::format("op '{}'", name));
     node.outputs = node.op->infer(Call{specs, node.fields});
+    if (node.outputs.size() != node.op->outputs.size()) {
+      throw Error(fmt::format("the shape rule of op '{}' gives {} specs for its outputs ({})", name,
+                              node.outputs.size(), join(node.op->outputs)));
+    }
   } catch (Error& error) {
     error.in(fmt::format("op '{}' on ({})", name, describe(specs)));
     if (!scope_.empty()) error.in(fmt::format("'{}'", scope_));

@@ -185,9 +185,15 @@ void Model::build_updates(GraphBuild& build, const Forward& forward) const {
   in_context(fmt::format("optimizer '{}'", optimizer_->name), optimizer_where_, [&] {
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       const Value parameter = forward.parameters[i];
-      UpdateBuilder update(build, optimizer_fields_, build.graph.node(parameter.id()).name, parameter,
-                           gradients[i]);
+      const std::string name = build.graph.node(parameter.id()).name;
+      UpdateBuilder update(build, optimizer_fields_, name, parameter, gradients[i]);
       optimizer_->update(update);
+      const bool moves = std::ranges::any_of(build.graph.updates(),
+                                             [&](const auto& pair) { return pair.first == parameter.id(); });
+      if (!moves) {
+        throw Error(fmt::format("its update rule does not say what '{}' becomes", name))
+            .help("this is a defect of the optimizer: it calls update(parameter(), ...) for each parameter");
+      }
     }
   });
 }

@@ -1,9 +1,9 @@
 // Registry::merge: one registry taken into another, whole or not at all. Everything is judged before anything
-// is taken.
+// is taken, and taken under guard.
 #include <algorithm>
 
 #include "assay/core/error.h"
-#include "assay/registry/registry.h"
+#include "assay/registry/guard.h"
 
 namespace assay {
 namespace {
@@ -36,7 +36,7 @@ void judge_table(const NamedTable<T>& into, const NamedTable<T>& from, Part T::*
 
 template <class T>
 void take(NamedTable<T>& into, const NamedTable<T>& from) {
-  for (const auto& [name, entry] : from.entries()) into.add(name, entry.value, entry.owner);
+  for (const auto& [name, entry] : from.entries()) into.add(name, guarded(entry.value, entry.owner), entry.owner);
 }
 
 }  // namespace
@@ -91,7 +91,7 @@ void Registry::merge(const Registry& other) {
     for (const auto& [op, entries] : table.entries()) {
       // Each goes in front of those before it: the newest first, as it was.
       for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry)
-        kernels(backend).add(op, entry->offer, entry->owner);
+        kernels(backend).add(op, guarded(entry->offer, backend, entry->owner), entry->owner);
     }
   }
 }

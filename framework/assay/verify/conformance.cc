@@ -18,9 +18,15 @@ namespace {
 Report verify_op(const Registry& registry, const OpsOptions& options, const Selector& selector,
                  const std::vector<std::string>& backends, const OpDef& op) {
   OpChecks checks(registry, options, selector, op);
-  for (const std::string& backend : backends) check_kernels(checks, backend);
-  check_rules(checks);
-  check_inputs(checks);
+  // An op that does not take its own geometries is judged no further.
+  const bool fits = checks.attempt({op.name, {}, {}, DType::f64, "definition"}, [&] {
+    for (const Case* c : checks.cases) make_op_site(registry.ops, op, *c, DType::f64);
+  });
+  if (!fits) return std::move(checks.report);
+  for (const std::string& backend : backends)
+    checks.attempt({op.name, backend, {}, DType::f64, "definition"}, [&] { check_kernels(checks, backend); });
+  checks.attempt({op.name, {}, {}, DType::f64, "definition"}, [&] { check_rules(checks); });
+  checks.attempt({op.name, "reference", {}, DType::f64, "definition"}, [&] { check_inputs(checks); });
   return std::move(checks.report);
 }
 

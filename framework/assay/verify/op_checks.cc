@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
 
 #include "assay/core/error.h"
 
@@ -124,6 +125,21 @@ void OpChecks::check(Oracle oracle, Subject subject, const std::function<Outcome
                                    options.seed, id);
   }
   report.add(std::move(result));
+}
+
+bool OpChecks::attempt(Subject subject, const std::function<void()>& part) {
+  std::string problem;
+  try {
+    part();
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    problem = error.what();
+  }
+  if (problem.empty()) return true;
+  check(Oracle::program, std::move(subject),
+        [&] { return Outcome::failed("what the op registers fits together", problem); });
+  return false;
 }
 
 }  // namespace assay::verify

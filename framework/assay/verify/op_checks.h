@@ -40,6 +40,9 @@ class OpChecks {
 
   /// Runs `judge` if the selection wants it, and files its outcome; an exception is a failure.
   void check(Oracle oracle, Subject subject, const std::function<Outcome()>& judge);
+  /// Runs `part`, which runs checks; false if it throws. What it throws between them is a failure of
+  /// `subject`: a shape rule that refuses the op's own geometry, a derivative rule that cannot be applied.
+  bool attempt(Subject subject, const std::function<void()>& part);
   /// Whether a failure ended it.
   bool done() const;
   std::uint64_t seed_of(const Case& c, int round) const;
