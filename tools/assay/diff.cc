@@ -7,6 +7,7 @@
 #include "assay/command.h"
 #include "assay/core/utf8.h"
 #include "assay/experiment/stored_run.h"
+#include "assay/experiment/yaml_parser.h"
 #include "assay/session.h"
 #include "assay/terminal.h"
 
@@ -19,16 +20,19 @@ struct DiffSide {
   FlatConfig configuration, environment, git, metrics;
 };
 
-DiffSide read_side(const std::string& path, Registry& registry) {
+// A run is read from its record alone, which is resolved: nothing that it was made with need be there any
+// more, and the two sides may have been made with two versions of one plugin. A file is resolved by a
+// registry of its own.
+DiffSide read_side(const std::string& path, const Arguments& arguments) {
   DiffSide side;
   side.run = std::filesystem::is_directory(path);
   if (!side.run) {
-    side.configuration = flattened(load_experiment(path, {}, registry).resolved);
+    Session session(arguments);
+    side.configuration = flattened(load_experiment(path, {}, session.registry()).resolved);
     return side;
   }
   const StoredRun run = read_stored_run(path);
-  side.configuration =
-      flattened(load_experiment(std::filesystem::path(path) / "experiment.yaml", {}, registry).resolved);
+  side.configuration = flattened(load_yaml(std::filesystem::path(path) / "experiment.yaml"));
   side.environment = run.environment;
   side.git = run.git;
   side.metrics["status"] = run.status;
@@ -46,9 +50,8 @@ std::string cell(const std::optional<std::string>& value) {
 }
 
 int diff(const Arguments& arguments) {
-  Session session(arguments);
   const std::string &left = arguments.positionals()[0], &right = arguments.positionals()[1];
-  const DiffSide a = read_side(left, session.registry()), b = read_side(right, session.registry());
+  const DiffSide a = read_side(left, arguments), b = read_side(right, arguments);
   std::vector<std::pair<std::string, std::vector<Difference>>> parts{
       {"configuration", differences(a.configuration, b.configuration)}};
   if (a.run && b.run) {
@@ -94,7 +97,7 @@ Command diff_command() {
            {"assay diff base.yaml changed.yaml", "the resolved configurations of two files"}},
           {{"A", "a run's folder or an experiment file"},
            {"B", "the other; exit code 1 where they differ in more than the state of a git repository"}},
-          {{"plugin", 0, "PATH", "load a plugin first", {}, true},
+          {{"plugin", 0, "PATH", "load a plugin before an experiment file is read", {}, true},
            {"format", 0, "FORMAT", "how to print", {"text", "json"}}},
           diff};
 }

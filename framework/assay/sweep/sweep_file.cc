@@ -112,8 +112,18 @@ class SweepReader {
           "such as {optimizer.learning_rate: 0.001}");
       return settings;
     }
-    for (const ConfigNode::Entry& entry : node.entries()) settings.push_back({entry.key, entry.value});
+    for (const ConfigNode::Entry& entry : node.entries()) {
+      check_key(entry.key);
+      settings.push_back({entry.key, entry.value});
+    }
     return settings;
+  }
+
+  // Plugins are loaded once, for all trials: two versions of one cannot stand side by side.
+  void check_key(const ConfigNode& key) {
+    if (key.text().substr(0, key.text().find_first_of(".[")) != "plugins") return;
+    report(diagnostics_, key, "a sweep does not change the plugins of its experiment",
+           "the same for every trial", "name them in the experiment, or by --plugin");
   }
 
   void read_parameters(const ConfigNode& node) {
@@ -124,6 +134,7 @@ class SweepReader {
     }
     double product = 1;
     for (const auto& [key, value] : node.entries()) {
+      check_key(key);
       Parameter parameter{key, {}, {}};
       if (value.is_map() && sweep_.method == SweepFile::Method::random) {
         parameter.range = read_range(value, key);
