@@ -44,6 +44,9 @@ file(GLOB rest CONFIGURE_DEPENDS ${framework}/data/*source*.cc ${framework}/grap
      ${framework}/program/*.cc ${framework}/registry/*.cc ${framework}/experiment/*.cc ${CMAKE_SOURCE_DIR}/backends/reference/*.cc)
 list(REMOVE_ITEM rest ${syntax})
 assay_add_instrumented(fuzzed_experiment ${rest})
+# No experiment is run: the reference stands for every backend.
+set_source_files_properties(${framework}/registry/builtin.cc PROPERTIES
+  COMPILE_OPTIONS "-UASSAY_WITH_EIGEN;-UASSAY_WITH_OPENMP;-UASSAY_WITH_ONEDNN")
 target_link_libraries(fuzzed_experiment PUBLIC fuzzed_readers)
 
 foreach(target IN LISTS fuzz_targets)
