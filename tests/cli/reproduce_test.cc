@@ -113,7 +113,7 @@ TEST_F(ReproduceRun, CountsUlpsInTheFirstCheckpointThatDiffers) {
     float& value = state.tensor.as<float>()[0];
     if (state.name.starts_with("optimizer/")) value = std::nextafter(value, 9.0f);
   }
-  write_checkpoint(path, checkpoint);
+  write_checkpoint(path, CheckpointView(checkpoint));
   const nlohmann::json found = reproduce(1)["seeds"][0];
   EXPECT_EQ(found["checkpoints"], 3) << "those behind it are not looked at";
   EXPECT_EQ(found["first_checkpoint"]["step"], 3);

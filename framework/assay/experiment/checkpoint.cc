@@ -124,7 +124,12 @@ TrainingProgress read_progress(const MetadataReader& reader, const Metadata& met
 
 }  // namespace
 
-void write_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint) {
+CheckpointView::CheckpointView(const Checkpoint& checkpoint) : CheckpointHead(checkpoint) {
+  for (const NamedTensor& state : checkpoint.states) states.push_back({state.name, state.tensor.view()});
+  for (const NamedTensor& state : checkpoint.best) best.push_back({state.name, state.tensor.view()});
+}
+
+void write_checkpoint(const std::filesystem::path& path, const CheckpointView& checkpoint) {
   const TrainingProgress& progress = checkpoint.progress;
   Metadata metadata{{"format", "pt"},
                     {"producer", fmt::format("assay {}", version())},
@@ -147,10 +152,9 @@ void write_checkpoint(const std::filesystem::path& path, const Checkpoint& check
   for (const auto& [part, matrix] : progress.confusion)
     metadata[std::string(kConfusion) + part] = to_text(matrix);
 
-  std::vector<NamedView> views;
-  for (const NamedTensor& state : checkpoint.states) views.push_back({state.name, state.tensor.view()});
-  for (const NamedTensor& state : checkpoint.best)
-    views.push_back({std::string(kBest) + state.name, state.tensor.view()});
+  std::vector<NamedView> views = checkpoint.states;
+  for (const NamedView& state : checkpoint.best)
+    views.push_back({std::string(kBest) + state.name, state.view});
   for (const NamedView& view : views)
     metadata[std::string(kHash) + view.name] = hash_of(view.name, view.view);
   metadata["hash"] = hash_of(metadata);

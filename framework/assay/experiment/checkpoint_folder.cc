@@ -55,7 +55,7 @@ bool CheckpointFolder::is_due(const TrainingProgress& progress, bool end_of_epoc
          (config.per_epoch ? progress.epoch : progress.step) % config.every == 0;
 }
 
-void CheckpointFolder::save(Checkpoint checkpoint) {
+void CheckpointFolder::save(CheckpointView checkpoint) {
   std::error_code failure;
   std::filesystem::create_directories(folder_, failure);
   if (failure)

@@ -26,7 +26,7 @@ class CheckpointFolder {
   /// Writes step-N.safetensors, then the pointer `latest`, then removes what the experiment does not keep.
   /// Sets the checkpoint's score. Throws Error where the disk does not take it: the older ones are then still
   /// there.
-  void save(Checkpoint checkpoint);
+  void save(CheckpointView checkpoint);
 
   /// The newest that is whole, or none. Remembers the others that are, to be kept or removed as the run goes
   /// on; what a killed process left half written is removed, and for each damaged file a line is added to

@@ -49,7 +49,7 @@ class Recorder final : public RunObserver {
 
   // The rows first: a checkpoint says how many there are.
   void save(const Trainer& trainer) {
-    Checkpoint checkpoint = trainer.checkpoint();
+    CheckpointView checkpoint = trainer.checkpoint();
     checkpoint.metrics_bytes = metrics_.sync();
     checkpoints_.save(std::move(checkpoint));
   }

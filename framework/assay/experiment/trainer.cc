@@ -182,16 +182,22 @@ const Program& Trainer::program() const { return parts_->programs.rbegin()->seco
 
 const TrainingProgress& Trainer::progress() const { return parts_->progress; }
 
-Checkpoint Trainer::checkpoint() const {
-  Checkpoint checkpoint;
+CheckpointView Trainer::checkpoint() const {
+  CheckpointView checkpoint;
   const Problem& problem = parts_->problem;
   checkpoint.seed = problem.seed();
   checkpoint.experiment = emit_yaml(problem.experiment().resolved);
   checkpoint.data = problem.data().identity();
   checkpoint.progress = parts_->progress;
-  checkpoint.states = BestSoFar::canonical(problem.model(), parts_->states);
+  for (const StateInfo& info : problem.model().states()) {
+    const StateStore::Entry* entry = parts_->states.find(info.name);
+    TensorView view = entry->buffer.view();
+    if (!entry->layout.canonical())
+      view = checkpoint.copies.emplace_back(parts_->states.read(info.name)).view();
+    checkpoint.states.push_back({info.name, view});
+  }
   for (const NamedTensor& state : parts_->best.saved())
-    checkpoint.best.push_back({state.name, state.tensor.clone()});
+    checkpoint.best.push_back({state.name, state.tensor.view()});
   return checkpoint;
 }
 

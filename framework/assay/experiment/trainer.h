@@ -63,8 +63,9 @@ class Trainer {
   /// Trains until the end, `stop` (seen between steps), or a value that is not finite.
   TrainingResult run(RunObserver& observer, const std::atomic<bool>& stop);
 
-  /// What resume() needs, but for what belongs to the record: metrics_bytes and score.
-  Checkpoint checkpoint() const;
+  /// What resume() needs, but for what belongs to the record: metrics_bytes and score. To be written before
+  /// the next step.
+  CheckpointView checkpoint() const;
 
   const TrainingProgress& progress() const;
   const StateStore& states() const;
