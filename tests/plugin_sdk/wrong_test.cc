@@ -60,6 +60,15 @@ TEST_F(PluginSdk, ACheckNamesTheOpsThatEndIt) {
   for (const auto& [op, message] : kMisfits) EXPECT_THAT(result.out, HasSubstr(message)) << op;
 }
 
+// The geometries of an op draw numbers of order one, and a few large ones; a check sweeps the whole range,
+// too.
+TEST_F(PluginSdk, AFunctionThatOverflowsOnTheWayIsCaught) {
+  const ProcessResult result = expect_sdk(1, {"plugin", "check", refused("overflowing")});
+  EXPECT_THAT(result.out, HasSubstr("FAILED C overflowing_grad reference f32"));
+  EXPECT_THAT(result.out,
+              HasSubstr("reproduce: assay verify --contracts --plugin " + refused("overflowing")));
+}
+
 TEST_F(PluginSdk, ARunSaysWhatAPluginOwesIt) {
   const auto expect_error = [&](const std::string& change, const std::string& message) {
     const std::string file = write("misfit.yaml", ExperimentLines{}.text());

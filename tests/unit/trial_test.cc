@@ -2,6 +2,8 @@
 #include "assay/core/trial.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cfenv>
 #include <csignal>
@@ -93,6 +95,29 @@ TEST(Trial, EndsExitHandlersThatHang) {
       std::chrono::milliseconds(200), TrialEnding::by_exit);
   EXPECT_EQ(result.end, End::hung);
   EXPECT_EQ(result.phase, "the program ended");
+}
+
+// As when a user interrupts the program: the terminal's signal does not reach the child's group.
+TEST(Trial, EndsWithTheProgramThatMadeIt) {
+  int pipe[2];
+  ASSERT_EQ(::pipe(pipe), 0);
+  const pid_t program = ::fork();
+  if (program == 0) {
+    try_in_child(
+        [&](const NamePhase&) -> std::string {
+          (void)!::write(pipe[1], "x", 1);
+          for (;;) ::pause();
+        },
+        std::chrono::minutes(10));
+    std::_Exit(0);
+  }
+  ::close(pipe[1]);
+  char byte = 0;
+  ASSERT_EQ(::read(pipe[0], &byte, 1), 1);  // the child is at work
+  ::kill(program, SIGKILL);
+  ::waitpid(program, nullptr, 0);
+  EXPECT_EQ(::read(pipe[0], &byte, 1), 0);  // nobody is left that could write
+  ::close(pipe[0]);
 }
 
 TEST(FloatModeGuard, PutsBackWhatItFound) {

@@ -13,6 +13,7 @@
 #include "assay/registry/plugin_loader.h"
 #include "assay/session.h"
 #include "assay/terminal.h"
+#include "assay/verify/contracts.h"
 #include "assay/verify/graphs.h"
 
 namespace assay::cli {
@@ -217,6 +218,18 @@ class PluginCheck {
         phase(fmt::format("{} of {} ops were done, the last of them '{}'", done, count, op));
       };
       report.append(verify::verify_ops(registry_, ops));
+      if (options_.tier == verify::Tier::smoke) continue;
+      // Of those that are functions of a number, the whole range: where they overflow on the way to a result.
+      verify::ContractOptions functions;
+      functions.command += " --plugin " + plugin_.file;
+      functions.ops = request.ops;
+      functions.backends = request.backends;
+      phase("no function was swept");
+      functions.progress = [&](const std::string& function, std::size_t done, std::size_t parts) {
+        phase(fmt::format("{} of {} parts of functions were swept, the last of them of '{}'", done, parts,
+                          function));
+      };
+      report.append(verify::verify_contracts(registry_, functions).checks);
     }
     return report;
   }

@@ -15,9 +15,10 @@ struct PluginCheckOptions {
 };
 
 /// Prints the plugin's stamp, what it registers, and the verification of that: its ops and kernels over their
-/// cases, its backends on every op, its layers, losses and optimizers in random models, its data sources
-/// loaded. Where the verification crashes, hangs or ends the program, each op is verified by itself, to name
-/// those that do. False where a check fails or one of that happens. Throws Error where it cannot be loaded.
+/// cases and, above the tier smoke, over the whole range of those that are functions of a number, its
+/// backends on every op, its layers, losses and optimizers in random models, its data sources loaded. Where
+/// the verification crashes, hangs or ends the program, each op is verified by itself, to name those that do.
+/// False where a check fails or one of that happens. Throws Error where it cannot be loaded.
 bool check_plugin(const std::string& file, const PluginCheckOptions& options);
 
 }  // namespace assay::cli

@@ -62,6 +62,7 @@ int verify_contracts(const Arguments& arguments, const Registry& registry) {
                  jobs == 1 ? "" : "s");
     };
   }
+  for (const std::string& plugin : arguments.all("plugin")) options.command += " --plugin " + plugin;
   ProgressBar bar(arguments.has("quiet") || !is_terminal(stderr));
   bool begun = false;
   options.progress = [&](const std::string& function, std::size_t done, std::size_t parts) {

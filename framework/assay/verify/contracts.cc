@@ -187,7 +187,7 @@ class ContractVerification {
     check.status = Status::failed;
     if (!breach.empty()) check.detail += (check.detail.empty() ? "" : "\n  ") + breach;
     if (row.judged == 0) check.detail = "no argument of the sweep is in the function's domain";
-    check.reproduce = fmt::format("assay verify --contracts{} -k '={}'",
+    check.reproduce = fmt::format("{}{} -k '={}'", options_.command,
                                   options_.stride == 1 ? " --exhaustive" : "", check.id());
     return check;
   }

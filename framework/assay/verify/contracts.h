@@ -26,8 +26,9 @@ struct ContractOptions {
   std::vector<DType> dtypes{DType::f32, DType::f64};
   /// f32: the distance of bit patterns, a prime, and what FloatArguments adds; 1: all 2³².
   std::uint64_t stride = 1021;
-  std::uint32_t significands = 1;  ///< f64: at every exponent
-  int jobs = 0;                    ///< 0: one per processor
+  std::uint32_t significands = 1;                    ///< f64: at every exponent
+  int jobs = 0;                                      ///< 0: one per processor
+  std::string command = "assay verify --contracts";  ///< what reproduces a check begins with
   /// Told the processor time that all of it will take, in seconds, measured on the first arguments.
   std::function<void(double seconds, int jobs)> announce{};
   /// Told of every part that is done; from one thread at a time.
