@@ -335,6 +335,9 @@ std::vector<Kind> kinds() {
        {.damage = after(double_last_share)},
        0,
        "no case with as many elements as threads, or no real output"},
+      // What shows of a race is that runs differ now and then, so that is what is put in: a race itself would
+      // fail or not by the machine's mood, and no two measurements of the harness would agree. The kernels'
+      // own threading is looked at for races by tests/races, whose planted race has to be reported.
       {"an ulp now and then",
        17,
        "uxlfoundation/oneDNN#4742",
