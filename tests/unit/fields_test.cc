@@ -12,6 +12,7 @@ TEST(Fields, PrintNestedListsUnderTheirShape) {
   EXPECT_EQ(to_string(FieldValue(Array{Shape{2, 2}, {1, 2.5, -3, 4}})), "[[1, 2.5], [-3, 4]]");
   EXPECT_EQ(to_string(FieldValue(Array{Shape{}, {7}})), "7");
   EXPECT_EQ(to_string(FieldValue(Array{Shape{2, 0}, {}})), "[[], []]");
+  EXPECT_EQ(to_string(FieldValue(Array{Shape{3}, {1, 2}})), "2 numbers under the shape [3]");
   EXPECT_EQ(to_string(FieldValue(std::vector<std::string>{"a", "b"})), "[a, b]");
 }
 

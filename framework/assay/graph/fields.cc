@@ -187,6 +187,8 @@ std::string to_string(const FieldValue& value) {
         } else if constexpr (std::is_same_v<T, std::string>) {
           return x;
         } else if constexpr (std::is_same_v<T, Array>) {
+          if (x.shape.count() != static_cast<std::int64_t>(x.values.size()))
+            return fmt::format("{} numbers under the shape {}", x.values.size(), x.shape.to_string());
           std::size_t next = 0;
           return nested(x, 0, next);
         } else if constexpr (std::is_arithmetic_v<T>) {
