@@ -5,6 +5,7 @@
 #include "backends/onednn/accuracy.h"
 #include "backends/onednn/context.h"
 #include "backends/onednn/sequence.h"
+#include "backends/reference/winograd.h"
 
 namespace assay::onednn {
 namespace {
@@ -54,16 +55,24 @@ Offer plan_of(Context& context, const std::string& name, const PrimitiveDesc& pr
   return offer;
 }
 
-// Winograd where the backend may use it and the library can, else the direct algorithm. A winograd primitive
-// that keeps its weights transformed is left out: what updates and saves weights has to understand their
-// layout.
+// Its "wino_4x3": F(4 × 4, 3 × 3) with these points and infinity (jit_avx512_core_f32_wino_conv_4x3.cpp of
+// oneDNN 2.6.3, where they stand as constants of the transforms).
+const MinimalFiltering& filtering_4x3() {
+  static const MinimalFiltering filtering{4, {0, 0.625, -0.625, 1.5, -1.5}};
+  return filtering;
+}
+
+// Winograd where the backend may use it and the library can, else the direct algorithm. Left out are a
+// primitive that keeps its weights transformed, since what updates and saves weights has to understand their
+// layout, and one whose algebra is not known.
 template <class Make>
 Offer by_algorithm(const Context& context, Make make) {
   if (context.winograd) {
     try {
       Offer offer = make(algorithm::convolution_winograd);
-      if (Plan* plan = std::get_if<Plan>(&offer)) {
-        plan->accuracy.algebra = "winograd";
+      Plan* const plan = std::get_if<Plan>(&offer);
+      if (plan != nullptr && plan->implementation.find("wino_4x3") != std::string::npos) {
+        plan->accuracy.algebra = winograd(filtering_4x3());
         return offer;
       }
     } catch (const dnnl::error&) {

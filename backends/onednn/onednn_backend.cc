@@ -144,6 +144,7 @@ BackendDef onednn_backend() {
                  .kind = FieldKind::boolean,
                  .summary = "let convolutions use the winograd algorithm, which rounds differently",
                  .fallback = false}};
+  def.rewriting.push_back(Fields{{"winograd", true}});
   def.create = [](const BackendContext& context) { return std::make_unique<onednn::OnednnBackend>(context); };
   return def;
 }

@@ -51,7 +51,7 @@ TEST_F(RefusedPlugin, TruncatedAtAnyLength) {
 
 TEST_F(RefusedPlugin, TheStampOfAnotherAssay) {
   expect_refusal(refused("previous_abi"), AllOf(HasSubstr("the ABI number (plugin 0, assay 1) differs"),
-                                                HasSubstr("abi=0;"), HasSubstr("abi=1;")));
+                                                HasSubstr("abi=1;"), HasSubstr("abi=2;")));
   expect_refusal(refused("sanitized"), HasSubstr("the sanitizer (plugin address, assay none) differs"));
   for (const std::string key : {"compiler", "standard library", "language"})
     expect_refusal(restamped(refused("empty"), key), HasSubstr("the " + key + " (plugin x"));

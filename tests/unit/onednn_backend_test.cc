@@ -230,9 +230,9 @@ TEST_F(OnednnBackend, DeclaresWinograd) {
     const auto backend = onednn(1, fields);
     const Offer offer = offer_for(*backend, graph, y);
     const Plan& plan = std::get<Plan>(offer);
-    EXPECT_EQ(plan.implementation.find("wino") != std::string::npos, !plan.accuracy.algebra.empty())
+    EXPECT_EQ(plan.implementation.find("wino") != std::string::npos, !plan.accuracy.algebra.name.empty())
         << plan.implementation;
-    return plan.accuracy.algebra;
+    return plan.accuracy.algebra.name;
   };
   EXPECT_EQ(algebra({}), "");
   const std::string with = algebra({{"winograd", true}});

@@ -31,7 +31,7 @@ Json to_json(const Placement& row) {
             {"backend", row.backend},
             {"implementation", row.implementation}};
   if (!row.expanded_from.empty()) json["part_of"] = row.expanded_from;
-  if (!row.accuracy.algebra.empty()) json["algebra"] = row.accuracy.algebra;
+  if (!row.accuracy.algebra.name.empty()) json["algebra"] = row.accuracy.algebra.name;
   if (row.fallback) json["fallback"] = true;
   if (!row.refusals.empty()) json["refusals"] = row.refusals;
   return json;

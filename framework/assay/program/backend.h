@@ -78,6 +78,15 @@ struct Site {
   const Spec& output(std::size_t i = 0) const { return outputs[i].spec; }
 };
 
+/// Another formula than the op's own by which a kernel computes it: its errors are other ones.
+struct Algebra {
+  std::string name{};  ///< "winograd"; empty: the op's own formula
+  /// The first op of a site by this formula, for a site that is that op alone with scalars of whatever dtype:
+  /// the kernel is judged by the errors that it has on bound32 and bound64. Null where the formula does not
+  /// apply; without it the kernel cannot be judged.
+  std::function<KernelPtr(const Site&)> formula{};
+};
+
 /// What a kernel promises about its rounding; read by the verification.
 struct Accuracy {
   /// Height of the tallest chain of additions behind one output element; 0: any order, the number of terms
@@ -87,9 +96,7 @@ struct Accuracy {
   /// rounded.
   double ulp = 0.0;
   double absolute = 0.0;
-  /// Not empty where the kernel evaluates another formula than the op's ("winograd"): reported, and bounded
-  /// by its own rule.
-  std::string algebra{};
+  Algebra algebra{};
 };
 
 /// Output `output` may be written over input `input`.

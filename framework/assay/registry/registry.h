@@ -41,6 +41,9 @@ struct BackendDef {
   /// Fills the backend's kernel table, once, when it is registered. May be empty.
   std::function<void(KernelTable&, std::string_view owner)> kernels{};
   std::function<std::unique_ptr<Backend>(const BackendContext&)> create;
+  /// Values of the fields with which kernels compute by another formula than the op's: the verification
+  /// judges those kernels beside the default ones.
+  std::vector<Fields> rewriting{};
 };
 
 /// How an activation is written on paper, for `assay list` and `assay explain`.

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "assay/core/bound.h"
+#include "assay/core/error.h"
 #include "assay/verify/guarded_run.h"
 #include "assay/verify/op_site.h"
 
@@ -94,6 +95,34 @@ double close(std::vector<Tensor>& outputs) {
   return height;
 }
 
+// The values stay the op's own; the errors become those of the formula that the plan computes by.
+template <class B>
+void take_errors_of(const Algebra& algebra, const BoundKernel& own, const std::vector<Tensor>& operands,
+                    std::vector<Tensor>& outputs, std::string& refusal) {
+  BoundKernel formula{own.backend, own.site, {}, algebra.formula ? algebra.formula(own.site) : nullptr};
+  if (!formula.kernel) {
+    refusal = fmt::format("NOT JUDGED: the plan rewrites the algebra ({}) and has no formula to judge it by",
+                          algebra.name);
+    return;
+  }
+  const std::vector<Tensor> rewritten = run(formula, operands);
+  for (std::size_t o = 0; o < outputs.size(); ++o) {
+    if (!is_real(outputs[o].dtype())) continue;
+    const auto exact = outputs[o].as<B>();
+    const auto other = rewritten[o].as<B>();
+    for (std::size_t i = 0; i < exact.size(); ++i) {
+      const auto error = other[i].error();
+      // Both are the same function, or the errors of the one say nothing of the other.
+      if (abs(other[i].value - exact[i].value) > error)
+        throw Error(fmt::format("the formula of '{}' is not that of op '{}': {} where the op is {}, at {}",
+                                algebra.name, own.site.op().name, static_cast<double>(other[i].value),
+                                static_cast<double>(exact[i].value),
+                                place_of(outputs[o].spec().shape, static_cast<std::int64_t>(i))));
+      exact[i] = B::term(exact[i].value, error);
+    }
+  }
+}
+
 template <class B>
 std::vector<Tensor> apply(const Backend& reference, const SiteOp& op, const std::vector<Tensor>& operands,
                           const Accuracy& accuracy, std::string& refusal) {
@@ -104,6 +133,10 @@ std::vector<Tensor> apply(const Backend& reference, const SiteOp& op, const std:
     return {};
   }
   std::vector<Tensor> outputs = run(kernel, operands);
+  if (!accuracy.algebra.name.empty()) {
+    take_errors_of<B>(accuracy.algebra, kernel, operands, outputs, refusal);
+    if (!refusal.empty()) return {};
+  }
   if ((op.op->activation || op.op->name == "sign") && inexact(operands[0]))
     widen_by_ends<B>(kernel, operands, 0, outputs);
   if (is_activation_gradient(*op.op) && inexact(operands[1])) widen_by_ends<B>(kernel, operands, 1, outputs);
@@ -133,7 +166,10 @@ Bounded run_bounds(const Backend& reference, const Site& site, const std::vector
           (operand.op < 0 ? given[index] : made[static_cast<std::size_t>(operand.op)][index]).clone());
     }
     std::string refusal;
-    made.push_back(apply<B>(reference, op, operands, accuracy, refusal));
+    // It is the first op of a site whose formula a plan may change.
+    Accuracy own = accuracy;
+    if (!made.empty()) own.algebra = {};
+    made.push_back(apply<B>(reference, op, operands, own, refusal));
     if (!refusal.empty()) return {{}, 0, refusal};
   }
   Bounded bounded;
@@ -269,7 +305,8 @@ bool inexact(const Tensor& tensor) {
 std::string basis_of(const Bounded& bounded, const Accuracy& accuracy) {
   if (std::ranges::none_of(bounded.outputs, [](const Tensor& t) { return is_real(t.dtype()); }))
     return "exact";
-  std::string text = "running error bound";
+  std::string text = accuracy.algebra.name.empty() ? "running error bound"
+                                                   : "running error bound of " + accuracy.algebra.name;
   if (bounded.height > 1) {
     text = accuracy.height > 0 ? fmt::format("γ_k with k = {} by the plan",
                                              std::min(bounded.height, static_cast<double>(accuracy.height)))

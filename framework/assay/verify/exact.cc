@@ -35,10 +35,10 @@ class ExactRun {
     std::string ignored;
     lattice_ = bind_kernel(*subject.reference, with_dtype(subject.kernel.site, DType::lattice), ignored);
     narrow_ = bind_kernel(*subject.reference, with_dtype(subject.kernel.site, subject.dtype), ignored);
-    bound_ = bind_kernel(*subject.reference,
-                         with_dtype(subject.kernel.site,
-                                    subject.dtype == DType::f32 ? DType::bound32 : DType::bound64),
-                         ignored);
+    bound_ = bind_kernel(
+        *subject.reference,
+        with_dtype(subject.kernel.site, subject.dtype == DType::f32 ? DType::bound32 : DType::bound64),
+        ignored);
   }
   bool exists() const { return lattice_.kernel && narrow_.kernel && bound_.kernel; }
 
@@ -99,8 +99,9 @@ std::optional<Outcome> judge(const KernelCase& subject, const ExactRun& lattice,
 
 Outcome check_exact(const KernelCase& subject, std::uint64_t seed) {
   if (!subject.op->polynomial) return Outcome::skipped("E: the op is no polynomial");
-  if (!subject.kernel.plan.accuracy.algebra.empty())
-    return Outcome::skipped("E: the plan rewrites the algebra (" + subject.kernel.plan.accuracy.algebra + ")");
+  if (!subject.kernel.plan.accuracy.algebra.name.empty())
+    return Outcome::skipped("E: the plan rewrites the algebra (" + subject.kernel.plan.accuracy.algebra.name +
+                            ")");
   const ExactRun lattice(subject);
   if (!lattice.exists()) return Outcome::skipped("E: the reference does not run it on integers");
   const std::int64_t outputs = std::max<std::int64_t>(1, subject.kernel.site.output().count());
@@ -111,12 +112,14 @@ Outcome check_exact(const KernelCase& subject, std::uint64_t seed) {
     for (const std::int64_t radius : {std::int64_t{1023}, std::int64_t{127}, std::int64_t{15}, kTies}) {
       if (best) break;
       best = judge(subject, lattice,
-                   {.fill = Fill::integers, .seed = seed, .radius = radius, .multiple = multiple}, kMissProbability);
+                   {.fill = Fill::integers, .seed = seed, .radius = radius, .multiple = multiple},
+                   kMissProbability);
     }
     if (!best || best->status == Status::failed) continue;
     // Few values: zeros and ties, where comparisons decide.
-    const auto ties = judge(
-        subject, lattice, {.fill = Fill::integers, .seed = seed + 1, .radius = kTies, .multiple = multiple}, 0.5);
+    const auto ties =
+        judge(subject, lattice,
+              {.fill = Fill::integers, .seed = seed + 1, .radius = kTies, .multiple = multiple}, 0.5);
     if (!ties) break;
     best->judged += ties->judged;
     if (ties->status == Status::failed) best = ties;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -100,7 +101,7 @@ std::vector<Tensor> run_once(const BoundKernel& bound, const std::vector<Tensor>
   for (std::size_t i = 0; i < in.size(); ++i) {
     if (!in[i].intact()) findings.push_back(fmt::format("wrote outside of input {}", i));
     if (alias && alias->input == static_cast<int>(i)) continue;
-    if (std::memcmp(before[i].data(), in[i].data(), in[i].bytes()) != 0) {
+    if (!std::equal(before[i].begin(), before[i].end(), in[i].data())) {
       findings.push_back(fmt::format("changed input {}", i));
     }
   }

@@ -18,10 +18,10 @@ constexpr std::int64_t kBiasElements = 3000, kWideBiasElements = 300, kRepeatEle
 
 class KernelChecks {
  public:
-  KernelChecks(OpChecks& checks, const std::string& name)
-      : checks_(checks), name_(name), backend_(checks.registry.create_backend(name, {}, 1)) {
+  KernelChecks(OpChecks& checks, const std::string& name, const Fields& fields = {})
+      : checks_(checks), name_(name), backend_(checks.registry.create_backend(name, fields, 1)) {
     for (const int threads : kThreadCounts)
-      threaded_.push_back(checks.registry.create_backend(name, {}, threads));
+      threaded_.push_back(checks.registry.create_backend(name, fields, threads));
   }
 
   void run() {
@@ -31,6 +31,14 @@ class KernelChecks {
     }
     on_fusions();
     on_known_values();
+  }
+
+  // Of a backend with other fields than the default ones, the kernels that rewrite the algebra: the others
+  // are the default ones.
+  void run_rewritten() {
+    rewritten_ = true;
+    for (const DType dtype : checks_.options.dtypes) on_geometries(dtype);
+    on_fusions();
   }
 
  private:
@@ -47,6 +55,7 @@ class KernelChecks {
       Subject subject{checks_.op.name, name_, {}, dtype, c->label, shapes_of(site.site())};
       std::string refusal;
       const KernelCase kernel = checks_.bind(*backend_, *c, dtype, site.site(), refusal);
+      if (rewritten_ && !take_algebra(kernel, subject)) continue;
       if (!kernel.kernel.kernel) {
         checks_.check(Oracle::lockstep, subject, [&] {
           if (refusal.empty())
@@ -158,6 +167,7 @@ class KernelChecks {
         Subject subject{ops, name_, {}, dtype, c.label, shapes_of(site.site())};
         std::string refusal;
         const KernelCase kernel = checks_.bind(*backend_, c, dtype, site.site(), refusal);
+        if (rewritten_ && !take_algebra(kernel, subject)) continue;
         if (!kernel.kernel.kernel) {
           checks_.check(Oracle::lockstep, subject,
                         [&] { return Outcome::skipped(name_ + " does not fuse: " + refusal); });
@@ -170,6 +180,13 @@ class KernelChecks {
         checks_.check(Oracle::lockstep, subject, [&] { return lockstep(kernel, seed); });
       }
     }
+  }
+
+  // Whether the kernel rewrites the algebra, which its case is then named after, too.
+  static bool take_algebra(const KernelCase& kernel, Subject& subject) {
+    if (!kernel.kernel.kernel || kernel.kernel.plan.accuracy.algebra.name.empty()) return false;
+    subject.geometry += ", " + kernel.kernel.plan.accuracy.algebra.name;
+    return true;
   }
 
   // On every kind of data, the worst of them.
@@ -233,7 +250,6 @@ class KernelChecks {
     Outcome all;
     all.basis = fmt::format("exact: the same bits in {} runs; within its bound on {} threads", kReruns,
                             fmt::join(kThreadCounts, ", "));
-    if (!plan.accuracy.algebra.empty()) return all;
     const std::vector<Tensor> inputs = make_inputs(*kernel.geometry, kernel.dtype, {.seed = seed});
     const Bounded bounded = run_on_bounds(*kernel.reference, kernel.kernel.site, inputs, plan.accuracy);
     if (!bounded.refusal.empty()) return all;
@@ -250,10 +266,15 @@ class KernelChecks {
   const std::string& name_;
   const std::unique_ptr<Backend> backend_;
   std::vector<std::unique_ptr<Backend>> threaded_;
+  bool rewritten_ = false;
 };
 
 }  // namespace
 
-void check_kernels(OpChecks& checks, const std::string& backend) { KernelChecks(checks, backend).run(); }
+void check_kernels(OpChecks& checks, const std::string& backend) {
+  KernelChecks(checks, backend).run();
+  for (const Fields& fields : checks.registry.backends.at(backend).rewriting)
+    KernelChecks(checks, backend, fields).run_rewritten();
+}
 
 }  // namespace assay::verify

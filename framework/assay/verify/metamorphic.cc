@@ -47,7 +47,8 @@ std::optional<int> exponent_between(const Tensor& base, const Tensor& scaled) {
 
 // The power of two by which each output changes with input i, where it does so exactly; indices and masks
 // must not change.
-std::optional<std::vector<int>> homogeneity(const BoundKernel& quad, std::vector<Tensor>& inputs, std::size_t i) {
+std::optional<std::vector<int>> homogeneity(const BoundKernel& quad, std::vector<Tensor>& inputs,
+                                            std::size_t i) {
   const std::vector<Tensor> base = run(quad, inputs);
   scale(inputs[i], kPower);
   const std::vector<Tensor> scaled = run(quad, inputs);
@@ -69,7 +70,8 @@ std::optional<std::vector<int>> homogeneity(const BoundKernel& quad, std::vector
 }  // namespace
 
 Outcome check_scaling(const KernelCase& subject, std::uint64_t seed) {
-  if (!subject.kernel.plan.accuracy.algebra.empty()) return Outcome::skipped("M: the plan rewrites the algebra");
+  if (!subject.kernel.plan.accuracy.algebra.name.empty())
+    return Outcome::skipped("M: the plan rewrites the algebra");
   std::string refusal;
   const BoundKernel quad =
       bind_kernel(*subject.reference, with_dtype(subject.kernel.site, DType::quad), refusal);
@@ -96,8 +98,9 @@ Outcome check_scaling(const KernelCase& subject, std::uint64_t seed) {
     outcome.judged += result.judged;
     if (result.failed == 0) continue;
     outcome.status = Status::failed;
-    outcome.detail = fmt::format("input '{}' times 2^{}: {}",
-                                 subject.op->inputs[std::min(i, subject.op->inputs.size() - 1)], kPower, result.detail);
+    outcome.detail =
+        fmt::format("input '{}' times 2^{}: {}",
+                    subject.op->inputs[std::min(i, subject.op->inputs.size() - 1)], kPower, result.detail);
   }
   if (scaled_inputs == 0) return Outcome::skipped("M: homogeneous in no input");
   outcome.basis = "exact: a power of two in an input is one in the outputs";
