@@ -243,7 +243,7 @@ TEST_F(Sweep, WrongFilesAreRefusedBeforeAnythingRuns) {
 // those of a sweep that was never stopped.
 TEST_F(Sweep, AfterKillsAtAnyMoment) {
   ExperimentLines experiment;
-  experiment.train = "train: {epochs: 2000, batch_size: 1}\ncheckpoint: {every: 1000 steps}";
+  experiment.train = "train: {epochs: 500, batch_size: 1}\ncheckpoint: {every: 200 steps}";
   write("small.yaml", experiment.text());
   SweepLines lines;
   lines.parameters = "parameters: {optimizer.learning_rate: [0.1, 0.05, 0.04, 0.03]}";
