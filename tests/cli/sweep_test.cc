@@ -250,7 +250,7 @@ TEST_F(Sweep, AfterKillsAtAnyMoment) {
   lines.set = "set: {seeds: [1, 2]}";
   const std::string sweep = file(lines);
   const auto begin = std::chrono::steady_clock::now();
-  const Json whole = results(0, {sweep, "-o", "whole"});
+  const Json whole = results(0, {sweep, "-o", "whole", "-j", "2"});
   const std::chrono::duration<double> duration = std::chrono::steady_clock::now() - begin;
   const int wanted = is_long_test() ? 60 : 4;
   const auto finished = [&] {
