@@ -127,7 +127,7 @@ std::vector<Request> requests_for(const Brought& brought) {
 }
 
 // The same requests about one op alone.
-std::vector<Request> about(const std::string& op, std::vector<Request> requests) {
+std::vector<Request> narrowed_to(const std::string& op, std::vector<Request> requests) {
   std::erase_if(requests, [&](const Request& request) {
     return !request.ops.empty() && std::ranges::find(request.ops, op) == request.ops.end();
   });
@@ -165,7 +165,7 @@ class PluginCheck {
     fmt::print("FAILED: the verification {} when {}: {}\n", how(all.end), all.phase, all.message);
     for (const std::string& op : ops_of(requests, registry_)) {
       const TrialResult one =
-          in_child([&](const NamePhase& phase) { return answer(about(op, requests), phase); });
+          in_child([&](const NamePhase& phase) { return answer(narrowed_to(op, requests), phase); });
       if (one.end != TrialResult::End::finished)
         fmt::print("FAILED op '{}': {}: {}\n", op, how(one.end), one.message);
       else if (!is_ok(one))

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <new>
 
 #include "assay/core/error.h"
@@ -53,6 +54,17 @@ void put_under(std::function<Value(Arguments...)>& recipe, const Guard& guard) {
     if (!value) throw guard.error("returns no value");
     return value;
   };
+}
+
+void require_chains(std::span<const Pattern> patterns, const Guard& guard) {
+  for (const Pattern& pattern : patterns) {
+    const bool chain = pattern.steps.size() > 1 &&
+                       std::ranges::none_of(pattern.steps, [](const auto& step) { return step.empty(); });
+    if (!chain) {
+      throw guard.error(fmt::format("makes a backend whose pattern '{}' is no chain", pattern.name))
+          .help("two steps or more, each with the names of ops that it accepts");
+    }
+  }
 }
 
 Guard guard_of(std::string_view part, std::string_view kind, const std::string& name,
@@ -172,6 +184,7 @@ BackendDef guarded(BackendDef def, const std::string& owner) {
     if (backend == nullptr) throw guard.error("makes no backend");
     if (backend->name() != name)
       throw guard.error(fmt::format("makes a backend that is named '{}'", backend->name()));
+    require_chains(backend->patterns(), guard);
     return std::make_unique<GuardedBackend>(std::move(backend), guard.owner);
   };
   return def;

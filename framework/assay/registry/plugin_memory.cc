@@ -34,7 +34,7 @@ const std::set<std::string>& libraries_of_the_program() {
 
 // Size and time of the last change, which no copying of a file sets back; a library may have many megabytes,
 // and is looked at by every command.
-std::string line_of(const std::string& path) {
+std::string identity_line(const std::string& path) {
   struct stat about {};
   if (::stat(path.c_str(), &about) != 0) return "gone " + path;
   return fmt::format("{} {}.{:09} {}", about.st_size, about.st_ctim.tv_sec, about.st_ctim.tv_nsec, path);
@@ -53,7 +53,8 @@ void note_libraries_of_the_program() { libraries_of_the_program(); }
 std::string libraries_beside(const PluginFile& plugin) {
   std::string lines;
   for (const std::string& path : shared_objects()) {
-    if (path != plugin.path && !libraries_of_the_program().contains(path)) lines += line_of(path) + "\n";
+    if (path != plugin.path && !libraries_of_the_program().contains(path))
+      lines += identity_line(path) + "\n";
   }
   return lines;
 }
@@ -65,7 +66,7 @@ bool is_remembered(const PluginFile& plugin, const fs::path& folder) {
   if (!std::getline(in, line) || line != tried_by()) return false;
   while (std::getline(in, line)) {
     const std::size_t path = line.find('/');
-    if (path == std::string::npos || line != line_of(line.substr(path))) return false;
+    if (path == std::string::npos || line != identity_line(line.substr(path))) return false;
   }
   return true;
 }
