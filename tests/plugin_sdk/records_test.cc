@@ -50,7 +50,7 @@ TEST_F(PluginRecords, AnInterruptedRunGoesOn) {
       "/bin/sh",
       {"-c",
        "\"$0\" run experiment.yaml -q -o run & child=$!\n"
-       "until test -s run/metrics.jsonl; do sleep 0.01; done\n"
+       "until test -s run/metrics.jsonl || ! kill -0 $child; do sleep 0.01; done\n"
        "kill -TERM $child; wait $child",
        (kPrefix / "bin/assay").string()},
       {.folder = folder_.path(), .environment = {{"XDG_CACHE_HOME", (folder_ / "cache").string()}}});
