@@ -1,6 +1,8 @@
 // Plugins that cannot be loaded leave the program standing, and say why.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include "assay/registry/plugin_abi.h"
 #include "plugin_sdk/sdk.h"
 
 namespace assay::test {
@@ -50,8 +52,10 @@ TEST_F(RefusedPlugin, TruncatedAtAnyLength) {
 }
 
 TEST_F(RefusedPlugin, TheStampOfAnotherAssay) {
-  expect_refusal(refused("previous_abi"), AllOf(HasSubstr("the ABI number (plugin 0, assay 1) differs"),
-                                                HasSubstr("abi=1;"), HasSubstr("abi=2;")));
+  const int abi = ASSAY_PLUGIN_ABI;
+  expect_refusal(refused("previous_abi"),
+                 AllOf(HasSubstr(fmt::format("the ABI number (plugin {}, assay {}) differs", abi - 1, abi)),
+                       HasSubstr(fmt::format("abi={};", abi - 1)), HasSubstr(fmt::format("abi={};", abi))));
   expect_refusal(refused("sanitized"), HasSubstr("the sanitizer (plugin address, assay none) differs"));
   for (const std::string key : {"compiler", "standard library", "language"})
     expect_refusal(restamped(refused("empty"), key), HasSubstr("the " + key + " (plugin x"));
