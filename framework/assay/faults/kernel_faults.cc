@@ -119,7 +119,7 @@ void keep_outputs(Execution& run) {
 }
 void give_kept(const Execution& run, const std::vector<std::vector<unsigned char>>& kept) {
   for (std::size_t o = 0; o < kept.size(); ++o)
-    std::memcpy(run.outputs[o].data, kept[o].data(), kept[o].size());
+    std::ranges::copy(kept[o], static_cast<unsigned char*>(run.outputs[o].data));
 }
 
 void previous_output(Execution& run) {
