@@ -18,7 +18,7 @@ struct Verdict {
   Fault fault;
   std::array<bool, verify::kOracleCount> caught_by{};
   verify::Tier tier = verify::Tier::smoke;  ///< the least that catches it, or the most that was tried
-  bool missed = false;  ///< not caught, though the full tier would catch it: it leaves its bound somewhere
+  bool missed = false;  ///< not caught, though the full tier sees it leave twice its bound somewhere
   std::string finding{};  ///< the first failed check and its detail
   double ratio = 0;       ///< the largest error as a share of its bound that passed
   Comparison common;

@@ -118,7 +118,7 @@ std::vector<Requirement> Measurement::requirements() const {
                                   {"a relative error of 1e-5 or more in every element"},
                                   {"a relative error of 1e-6 in every element", 0, 0, 0.95},
                                   {"one unit in the last place of one element, where E judges"},
-                                  {"whatever the full tier shows to leave its bound"}};
+                                  {"whatever the full tier sees leave twice its bound"}};
   for (const Verdict& verdict : verdicts) {
     const Fault& fault = verdict.fault;
     const auto count = [&](std::size_t r) {
@@ -158,7 +158,7 @@ std::string Measurement::to_string() const {
     ++survivors;
     listed +=
         fmt::format("  {:>2} {} (at most {:.2g} of a bound{})\n", verdict.fault.number, verdict.fault.id(),
-                    verdict.ratio, verdict.missed ? "; the full tier catches it" : "");
+                    verdict.ratio, verdict.missed ? "; the full tier sees twice that" : "");
   }
   text += fmt::format("\n{} faults modelled on {} real defects.\n", modelled, defects.size());
   if (survivors > 0) text += fmt::format("\nSurvivors ({}):\n{}", survivors, listed);

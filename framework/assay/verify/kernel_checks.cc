@@ -191,7 +191,7 @@ class KernelChecks {
 
   // On every kind of data, the worst of them.
   Outcome lockstep(const KernelCase& kernel, std::uint64_t seed) const {
-    std::vector<Draw> draws{{.seed = seed}};
+    std::vector<Draw> draws{{.seed = seed}, {.fill = Fill::zeros, .seed = seed}};
     if (checks_.effort.fills) {
       draws.push_back({.fill = Fill::constant, .seed = seed});
       draws.push_back({.fill = Fill::wide, .seed = seed});

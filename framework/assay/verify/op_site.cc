@@ -22,6 +22,9 @@ double real_number(const CaseInput& input, const Draw& draw, RandomStream stream
       magnitude = static_cast<double>(draw.multiple) * drawn;
       break;
     }
+    case Fill::zeros:
+      if (may_be_zero && random_below(stream, 3, 0, element, 4) == 0) break;
+      [[fallthrough]];
     case Fill::full_mantissa:
     case Fill::constant:
       magnitude = may_be_zero ? 2.0 * uniform : 0.5 + 1.5 * uniform;

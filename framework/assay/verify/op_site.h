@@ -25,8 +25,8 @@ struct OpSite {
 /// Real inputs have `dtype`. Throws Error where the op's shape rule refuses the case.
 OpSite make_op_site(const OpTable& ops, const OpDef& op, const Case& c, DType dtype);
 
-/// The same op with others behind it, each on output 0 of the one before with its fields at their defaults: what
-/// a backend's pattern fuses.
+/// The same op with others behind it, each on output 0 of the one before with its fields at their defaults:
+/// what a backend's pattern fuses.
 struct ChainSite {
   Graph graph;
   std::vector<std::int32_t> nodes;
@@ -43,16 +43,17 @@ enum class Fill : std::uint8_t {
   full_mantissa,  ///< of order one, every bit used
   integers,       ///< whole numbers in [−radius, radius]
   constant,       ///< one number of order one in every element of a tensor
-  wide,           ///< magnitudes from 2⁻¹² to 2⁷: what overflows without a shift, or vanishes beside another
+  zeros,          ///< as full_mantissa, but one in four that may be 0 is: where functions branch
+  wide,  ///< magnitudes from 2⁻¹² to 2⁷: what overflows without a shift, or vanishes beside another
 };
 
 /// How the inputs of a case are drawn. Integer inputs (indices, keys, masks) are drawn in every fill.
 struct Draw {
   Fill fill = Fill::full_mantissa;
   std::uint64_t seed = 1;
-  std::int64_t radius = 3;  ///< of integers
+  std::int64_t radius = 3;    ///< of integers
   std::int64_t multiple = 1;  ///< integers are multiples of this
-  int exponent = 0;         ///< real numbers are scaled by 2^exponent
+  int exponent = 0;           ///< real numbers are scaled by 2^exponent
 };
 
 /// The same numbers in every dtype, rounded once to `dtype`.
