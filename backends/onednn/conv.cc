@@ -150,7 +150,7 @@ Offer offer_grad_weight(Context& context, const Site& site) {
   const Dims weights = weight_dims(site.output().shape, site.fields());
   return by_algorithm(context, [&](algorithm kind) -> Offer {
     const PrimitiveDesc primitive = convolution_backward_weights(
-        context.engine, kind, free_format(dims_of(site.input(1).shape)), free_format(weights),
+        context.engine, kind, free_format(dims_of(site.input(1).shape)), free_format(weights), MemoryDesc(),
         free_format(dims_of(site.input(0).shape)), geometry_of(site.fields()));
     if (is_opaque(primitive, DNNL_ARG_DIFF_WEIGHTS))
       return Refusal{"oneDNN would keep the weights transformed"};

@@ -141,6 +141,15 @@ PrimitiveDesc matmul(const dnnl::engine& engine, const MemoryDesc& src, const Me
   return make<dnnl::matmul>(engine, attributes(then), src, weights, bias, dst);
 }
 
+PrimitiveDesc matmul_onto(const dnnl::engine& engine, const MemoryDesc& src, const MemoryDesc& weights,
+                          const MemoryDesc& dst, float keep) {
+  dnnl::primitive_attr attr = attributes();
+  dnnl::post_ops ops;
+  ops.append_sum(keep);
+  attr.set_post_ops(ops);
+  return make<dnnl::matmul>(engine, attr, src, weights, MemoryDesc(), dst);
+}
+
 PrimitiveDesc convolution(const dnnl::engine& engine, algorithm algorithm, const MemoryDesc& src,
                           const MemoryDesc& weights, const MemoryDesc& bias, const MemoryDesc& dst,
                           const ConvolutionGeometry& geometry, const std::optional<Eltwise>& then) {
@@ -157,10 +166,11 @@ PrimitiveDesc convolution_backward_data(const dnnl::engine& engine, algorithm al
 
 PrimitiveDesc convolution_backward_weights(const dnnl::engine& engine, algorithm algorithm,
                                            const MemoryDesc& src, const MemoryDesc& diff_weights,
-                                           const MemoryDesc& diff_dst, const ConvolutionGeometry& g) {
+                                           const MemoryDesc& diff_bias, const MemoryDesc& diff_dst,
+                                           const ConvolutionGeometry& g) {
   return make_backward<dnnl::convolution_backward_weights>(
       engine, convolution_hint(engine, src, diff_weights, diff_dst, g), algorithm, src, diff_weights,
-      diff_dst, g.stride, g.dilation, g.padding_before, g.padding_after);
+      diff_bias, diff_dst, g.stride, g.dilation, g.padding_before, g.padding_after);
 }
 
 PrimitiveDesc average_pooling(const dnnl::engine& engine, const MemoryDesc& src, const MemoryDesc& dst,

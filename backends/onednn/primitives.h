@@ -42,6 +42,10 @@ PrimitiveDesc matmul(const dnnl::engine& engine, const MemoryDesc& src, const Me
                      const MemoryDesc& bias, const MemoryDesc& dst,
                      const std::optional<Eltwise>& then = std::nullopt);
 
+/// dst = keep · dst + src · weights.
+PrimitiveDesc matmul_onto(const dnnl::engine& engine, const MemoryDesc& src, const MemoryDesc& weights,
+                          const MemoryDesc& dst, float keep);
+
 /// bias may be an empty descriptor; `algorithm` is convolution_direct or convolution_winograd.
 PrimitiveDesc convolution(const dnnl::engine& engine, dnnl::algorithm algorithm, const MemoryDesc& src,
                           const MemoryDesc& weights, const MemoryDesc& bias, const MemoryDesc& dst,
@@ -50,9 +54,11 @@ PrimitiveDesc convolution(const dnnl::engine& engine, dnnl::algorithm algorithm,
 PrimitiveDesc convolution_backward_data(const dnnl::engine& engine, dnnl::algorithm algorithm,
                                         const MemoryDesc& diff_src, const MemoryDesc& weights,
                                         const MemoryDesc& diff_dst, const ConvolutionGeometry& geometry);
+/// diff_bias may be an empty descriptor.
 PrimitiveDesc convolution_backward_weights(const dnnl::engine& engine, dnnl::algorithm algorithm,
                                            const MemoryDesc& src, const MemoryDesc& diff_weights,
-                                           const MemoryDesc& diff_dst, const ConvolutionGeometry& geometry);
+                                           const MemoryDesc& diff_bias, const MemoryDesc& diff_dst,
+                                           const ConvolutionGeometry& geometry);
 
 PrimitiveDesc average_pooling(const dnnl::engine& engine, const MemoryDesc& src, const MemoryDesc& dst,
                               const PoolingGeometry& geometry);

@@ -6,7 +6,7 @@
 namespace assay::test {
 namespace {
 
-const char* const kCommands[] = {"run",    "check",  "explain", "trace", "list",
+const char* const kCommands[] = {"run",    "check",  "explain", "trace", "bench",    "list",
                                  "doctor", "verify", "diff",    "sweep", "reproduce"};
 
 class Usage : public CommandLine {
@@ -112,9 +112,15 @@ TEST_F(Usage, OptionsMayStandAnywhere) {
 }
 
 TEST_F(Usage, DataGoesToStdoutAndTheNextCommandToStderr) {
-  const std::vector<std::vector<std::string>> cases = {
-      {"check", small_},  {"explain", small_}, {"trace", small_, "-o", "t.npz"}, {"list"},
-      {"list", "layers"}, {"doctor"},          {"run", small_, "-o", "r"},       {"run", small_, "-n"}};
+  const std::vector<std::vector<std::string>> cases = {{"check", small_},
+                                                       {"explain", small_},
+                                                       {"trace", small_, "-o", "t.npz"},
+                                                       {"list"},
+                                                       {"list", "layers"},
+                                                       {"doctor"},
+                                                       {"bench", small_, "--rounds", "1"},
+                                                       {"run", small_, "-o", "r"},
+                                                       {"run", small_, "-n"}};
   for (const auto& words : cases) {
     const ProcessResult result = expect(0, words);
     EXPECT_NE(result.out, "") << joined(words);

@@ -7,14 +7,17 @@
 #include <algorithm>
 #include <memory>
 
+#include "assay/allocation_count.h"
 #include "assay/core/isa.h"
 #include "assay/verify/conformance.h"
-#include "conformance/allocation_count.h"
 #include "conformance/builtin.h"
 #include "support/forced_isa.h"
 
 namespace assay::conformance {
 namespace {
+
+using cli::AllocationCount;
+using cli::can_count_allocations;
 
 TEST(AllocationCount, SeesAnAllocation) {
   if (!can_count_allocations()) GTEST_SKIP() << "malloc cannot be replaced here";

@@ -9,12 +9,15 @@
 #include <memory>
 #include <optional>
 
+#include "assay/allocation_count.h"
 #include "assay/verify/kernel_oracles.h"
-#include "conformance/allocation_count.h"
 #include "conformance/builtin.h"
 
 namespace assay::conformance {
 namespace {
+
+using cli::AllocationCount;
+using cli::can_count_allocations;
 
 constexpr int kThreads[] = {1, 2, 3, 4, 8};
 

@@ -16,7 +16,7 @@ TEST(PluginAbi, SizesAreThoseOfItsNumber) {
   };
   const Row rows[] = {
       {"Registry", sizeof(Registry), 744},
-      {"OpDef", sizeof(OpDef), 312},
+      {"OpDef", sizeof(OpDef), 344},
       {"Case", sizeof(Case), 80},
       {"CaseInput", sizeof(CaseInput), 88},
       {"Call", sizeof(Call), 24},

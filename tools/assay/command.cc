@@ -75,6 +75,16 @@ std::optional<std::int64_t> Arguments::integer(std::string_view option, std::int
   return number;
 }
 
+std::vector<std::string> listed(std::string_view text) {
+  std::vector<std::string> parts;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    if (end > begin) parts.emplace_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
 Arguments parse(const Command& command, std::span<const std::string> words) {
   const std::vector<std::string> all(words.begin(), words.end());
   po::variables_map map;

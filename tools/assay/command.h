@@ -79,6 +79,9 @@ class NothingSelected : public Error {
   using Error::Error;
 };
 
+/// The parts of a list "a,b,c"; empty ones are left out.
+std::vector<std::string> listed(std::string_view text);
+
 /// Parses the words after the command's name. Options may stand anywhere; "--" ends them. Throws Error for an
 /// unknown option (with the nearest), a missing or surplus value, a value that looks like an option, an
 /// unknown choice, a missing operand.
@@ -91,6 +94,7 @@ std::string help(const Command& command);
 std::span<const Command> commands();
 
 // Each in a file of its own name.
+Command bench_command();
 Command check_command();
 Command diff_command();
 Command doctor_command();

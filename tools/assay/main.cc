@@ -113,9 +113,9 @@ int dispatch(std::vector<std::string> words) {
 }  // namespace
 
 std::span<const Command> commands() {
-  static const std::array all{run_command(),   verify_command(),    check_command(),  explain_command(),
-                              trace_command(), list_command(),      doctor_command(), diff_command(),
-                              sweep_command(), reproduce_command(), plugin_command()};
+  static const std::array all{run_command(),   verify_command(), check_command(),     explain_command(),
+                              trace_command(), bench_command(),  list_command(),      doctor_command(),
+                              diff_command(),  sweep_command(),  reproduce_command(), plugin_command()};
   return all;
 }
 

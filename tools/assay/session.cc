@@ -15,13 +15,18 @@ Session::Session(const Arguments& arguments) {
   for (const std::string& name : arguments.all("plugin")) load_plugin(registry_, find_plugin(name, ""));
 }
 
-Experiment load(const Arguments& arguments, Registry& registry) {
+ExperimentChanges changes_of(const Arguments& arguments) {
   ExperimentChanges changes;
   changes.overrides = arguments.all("set");
-  if (arguments.has("backend")) changes.backend = arguments.text("backend");
   if (const auto seed = arguments.integer("seed", 0, std::numeric_limits<std::int64_t>::max())) {
     changes.seed = static_cast<std::uint64_t>(*seed);
   }
+  return changes;
+}
+
+Experiment load(const Arguments& arguments, Registry& registry) {
+  ExperimentChanges changes = changes_of(arguments);
+  if (arguments.has("backend")) changes.backend = arguments.text("backend");
   return load_experiment(arguments.positionals().front(), changes, registry);
 }
 

@@ -23,6 +23,9 @@ class Session {
   Registry registry_;
 };
 
+/// What --set and --seed change.
+ExperimentChanges changes_of(const Arguments& arguments);
+
 /// The experiment named first on the command line, with the changes that its options ask for; its plugins go
 /// into the registry.
 Experiment load(const Arguments& arguments, Registry& registry);

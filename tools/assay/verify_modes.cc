@@ -4,22 +4,12 @@
 
 #include <algorithm>
 #include <fstream>
-#include <limits>
 
 #include "assay/core/error.h"
+#include "assay/session.h"
 
 namespace assay::cli {
 namespace {
-
-std::vector<std::string> listed(const std::string& text) {
-  std::vector<std::string> parts;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    if (end > begin) parts.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
 
 void write_file(const std::string& path, const std::string& text) {
   std::ofstream out(path, std::ios::binary);
@@ -30,11 +20,7 @@ void write_file(const std::string& path, const std::string& text) {
 }  // namespace
 
 Experiment experiment_of(const Arguments& arguments, Registry& registry) {
-  ExperimentChanges changes;
-  changes.overrides = arguments.all("set");
-  if (const auto seed = arguments.integer("seed", 0, std::numeric_limits<std::int64_t>::max()))
-    changes.seed = static_cast<std::uint64_t>(*seed);
-  return load_experiment(arguments.positionals().front(), changes, registry);
+  return load_experiment(arguments.positionals().front(), changes_of(arguments), registry);
 }
 
 std::vector<std::string> backends_of(const Arguments& arguments) {

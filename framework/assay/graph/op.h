@@ -33,6 +33,9 @@ using DerivativeRule = std::function<void(Vjp&)>;
 /// The same function in finer ops: given the inputs, builds and returns all outputs.
 using ExpandRule = std::function<std::vector<Value>(std::span<const Value> inputs, const Fields& fields)>;
 
+/// The multiply-adds of a product of matrices or a convolution on these operands, for the speed reports.
+using WorkRule = std::function<double(const Call&, std::span<const Spec> outputs)>;
+
 /// What values an input of a case may hold, so that random data stays inside the op's domain.
 enum class Domain : std::uint8_t {
   real,      ///< any sign, of order one
@@ -75,6 +78,7 @@ struct OpDef {
   std::vector<int>
       undifferentiated{};  ///< inputs through which no derivative flows by definition (a mask, a statistic)
   std::vector<int> refused{};  ///< inputs whose cotangent the rule refuses: what is not differentiable twice
+  WorkRule multiply_adds{};  ///< empty: the op's time is that of reading and writing, not of arithmetic
 };
 
 using OpTable = NamedTable<OpDef>;

@@ -263,6 +263,12 @@ std::vector<Case> convolution_cases(ConvolutionRole role) {
   return cases;
 }
 
+// Every output pixel (of the forward op) with every tap of every channel of its group, those in the padding
+// included.
+double convolution_work(const Spec& y, const Shape& weight) {
+  return static_cast<double>(y.count() * weight.count(1, weight.rank()));
+}
+
 OpDef convolution(std::string name, std::string formula, std::vector<std::string> inputs,
                   std::string output) {
   OpDef op;
@@ -299,6 +305,9 @@ void register_conv_ops(OpTable& ops, const std::string& owner) {
   forward.infer = infer_conv2d;
   forward.derivative = derivative_of_conv2d;
   forward.cases = convolution_cases(ConvolutionRole::forward);
+  forward.multiply_adds = [](const Call& call, std::span<const Spec> outputs) {
+    return convolution_work(outputs[0], call.inputs[1].shape);
+  };
   add_op(ops, std::move(forward), owner);
 
   OpDef by_input = convolution("conv2d_grad_input",
@@ -312,6 +321,9 @@ void register_conv_ops(OpTable& ops, const std::string& owner) {
   by_input.infer = infer_grad_input;
   by_input.derivative = derivative_of_grad_input;
   by_input.cases = convolution_cases(ConvolutionRole::grad_input);
+  by_input.multiply_adds = [](const Call& call, std::span<const Spec>) {
+    return convolution_work(call.inputs[0], call.inputs[1].shape);
+  };
   add_op(ops, std::move(by_input), owner);
 
   OpDef by_weight = convolution("conv2d_grad_weight",
@@ -325,6 +337,9 @@ void register_conv_ops(OpTable& ops, const std::string& owner) {
   by_weight.infer = infer_grad_weight;
   by_weight.derivative = derivative_of_grad_weight;
   by_weight.cases = convolution_cases(ConvolutionRole::grad_weight);
+  by_weight.multiply_adds = [](const Call& call, std::span<const Spec> outputs) {
+    return convolution_work(call.inputs[0], outputs[0].shape);
+  };
   add_op(ops, std::move(by_weight), owner);
 }
 

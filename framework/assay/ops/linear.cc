@@ -80,6 +80,15 @@ std::vector<Spec> infer_matmul(const Call& call) {
   return {{call.inputs[0].dtype, Shape(extents)}};
 }
 
+double linear_work(const Call& call, std::span<const Spec> outputs) {
+  return static_cast<double>(outputs[0].count() * call.inputs[1].shape[1]);
+}
+
+double matmul_work(const Call& call, std::span<const Spec> outputs) {
+  const Shape& a = call.inputs[0].shape;
+  return static_cast<double>(outputs[0].count() * a[call.fields.boolean("transpose_a") ? -2 : -1]);
+}
+
 // With C = A B: ∂L/∂A = ∂L/∂C Bᵀ and ∂L/∂B = Aᵀ ∂L/∂C; a transposed operand takes the transposed product.
 void derivative_of_matmul(Vjp& d) {
   const Value a = d.input(0), b = d.input(1), dc = d.cotangent();
@@ -174,6 +183,7 @@ void register_linear_ops(OpTable& ops, const std::string& owner) {
   dense.expand = expand_linear;
   dense.cases = linear_cases();
   dense.polynomial = true;
+  dense.multiply_adds = linear_work;
   ops.add("linear", std::move(dense), owner);
 
   OpDef product;
@@ -188,6 +198,7 @@ void register_linear_ops(OpTable& ops, const std::string& owner) {
   product.derivative = derivative_of_matmul;
   product.cases = matmul_cases();
   product.polynomial = true;
+  product.multiply_adds = matmul_work;
   ops.add("matmul", std::move(product), owner);
 }
 

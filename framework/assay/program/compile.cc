@@ -47,6 +47,9 @@ class Compiler {
     place_successors();
     for (StateStore::Entry& entry : touched_states_) settle_canonical(entry);
     for (int s : pinned_) slot(s).touch(next_step());
+    if (options_.keep_inputs) {
+      for (const auto& [name, place] : program_.inputs) slot(place.first).touch(next_step());
+    }
     if (options_.in_place) share_in_place(program_);
     plan_arena(program_, options_.reuse_memory);
   }

@@ -14,6 +14,8 @@ std::size_t aligned(std::size_t bytes) {
 
 bool overlap(const Lifetime& a, const Lifetime& b) { return a.first <= b.last && b.first <= a.last; }
 
+}  // namespace
+
 std::size_t most_alive(std::span<const Lifetime> lifetimes) {
   int end = 0, begin = 0;
   for (const Lifetime& life : lifetimes) {
@@ -30,8 +32,6 @@ std::size_t most_alive(std::span<const Lifetime> lifetimes) {
   for (std::ptrdiff_t c : change) most = std::max(most, alive += c);
   return static_cast<std::size_t>(most);
 }
-
-}  // namespace
 
 MemoryPlan plan_memory(std::span<const Lifetime> lifetimes, bool reuse) {
   MemoryPlan plan;

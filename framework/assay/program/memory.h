@@ -20,6 +20,9 @@ struct MemoryPlan {
   std::size_t liveness_bytes = 0;  ///< the most that is alive at one step: no plan can need less
 };
 
+/// The most bytes that are alive at one step.
+std::size_t most_alive(std::span<const Lifetime> lifetimes);
+
 /// Offline best fit: the largest buffers first, each at the lowest offset that is free while it is alive (as
 /// in Pisarchyk and Lee 2020, "Efficient memory management for deep neural net inference"). Without `reuse`,
 /// one place per buffer.

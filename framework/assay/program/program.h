@@ -23,11 +23,13 @@ struct CompileOptions {
   bool fuse = true;          ///< try the backends' patterns
   bool in_place = true;      ///< let outputs take the place of inputs that die
   bool reuse_memory = true;  ///< let buffers share places in the arena
+  bool keep_inputs = false;  ///< inputs keep their contents over a run, so that it can be repeated
 };
 
 struct MemoryReport {
   std::size_t arena_bytes = 0;     ///< of this program; programs share one arena, as large as the largest
   std::size_t liveness_bytes = 0;  ///< the most alive at one step: the lower bound of arena_bytes
+  std::size_t value_bytes = 0;     ///< the same without the kernels' scratch
   std::size_t state_bytes = 0;
   std::size_t constant_bytes = 0;
   std::size_t largest_scratch_bytes = 0;

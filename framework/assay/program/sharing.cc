@@ -63,17 +63,24 @@ void share_in_place(Program::Compiled& program) {
 }
 
 void plan_arena(Program::Compiled& program, bool reuse_memory) {
-  std::vector<Lifetime> lifetimes;
+  std::vector<char> scratch(program.slots.size(), 0);
+  for (const Step& step : program.steps) {
+    if (step.scratch >= 0) scratch[static_cast<std::size_t>(step.scratch)] = 1;
+  }
+  std::vector<Lifetime> lifetimes, values;
   std::vector<Slot*> planned;
-  for (Slot& candidate : program.slots) {
+  for (std::size_t s = 0; s < program.slots.size(); ++s) {
+    Slot& candidate = program.slots[s];
     if (candidate.kind != Slot::Kind::arena || candidate.first > candidate.last) continue;
     planned.push_back(&candidate);
     lifetimes.push_back({candidate.bytes, candidate.first, candidate.last});
+    if (scratch[s] == 0) values.push_back(lifetimes.back());
   }
   const MemoryPlan memory = plan_memory(lifetimes, reuse_memory);
   for (std::size_t i = 0; i < planned.size(); ++i) planned[i]->offset = memory.offsets[i];
   program.memory.arena_bytes = memory.arena_bytes;
   program.memory.liveness_bytes = memory.liveness_bytes;
+  program.memory.value_bytes = most_alive(values);
 }
 
 }  // namespace assay

@@ -1,4 +1,4 @@
-#include "conformance/allocation_count.h"
+#include "assay/allocation_count.h"
 
 #include <atomic>
 #include <cerrno>
@@ -67,7 +67,7 @@ void free(void* memory) noexcept { __libc_free(memory); }
 }
 #endif
 
-namespace assay::conformance {
+namespace assay::cli {
 
 bool can_count_allocations() noexcept {
 #ifdef ASSAY_COUNTS_ALLOCATIONS
@@ -84,4 +84,4 @@ AllocationCount::AllocationCount() noexcept {
 AllocationCount::~AllocationCount() { counting = false; }
 long AllocationCount::value() const noexcept { return allocations; }
 
-}  // namespace assay::conformance
+}  // namespace assay::cli

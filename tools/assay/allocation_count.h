@@ -1,8 +1,9 @@
-// Counts the heap allocations of this process, from malloc up, while a counter lives. For tests of "a kernel
-// allocates nothing".
+// Counts the heap allocations of this process, from malloc up, while a counter lives: for `assay bench`, and
+// for tests of "a kernel allocates nothing". What it is linked into has malloc replaced, so it is no part of
+// the library.
 #pragma once
 
-namespace assay::conformance {
+namespace assay::cli {
 
 /// False under sanitizers and away from glibc, where malloc cannot be replaced.
 bool can_count_allocations() noexcept;
@@ -16,4 +17,4 @@ class AllocationCount {
   long value() const noexcept;
 };
 
-}  // namespace assay::conformance
+}  // namespace assay::cli
