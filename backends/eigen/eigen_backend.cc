@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "assay/core/isa.h"
+#include "assay/program/descent.h"
 #include "backends/eigen/offers.h"
 
 namespace assay {
@@ -17,13 +18,14 @@ class EigenBackend final : public Backend {
   explicit EigenBackend(const KernelTable& kernels) : kernels_(kernels) {
     const auto activations = eigen::fusible_activations();
     const std::vector<std::string> last(activations.begin(), activations.end());
-    patterns_ = {{"product and activation", {{"linear", "conv2d"}, last}}};
+    patterns_ = {{"product and activation", {{"linear", "conv2d"}, last}}, descent_pattern()};
   }
 
   std::string_view name() const noexcept override { return "eigen"; }
   Offer offer(const Site& site) const override {
     // The kernels of the table, a plugin's among them, know single ops only.
     if (site.ops.size() == 1) return kernels_.offer(site);
+    if (site.op().name == "matmul") return eigen::descent_rule()(site);
     return site.op().name == "linear" ? eigen::linear_rule()(site) : eigen::conv2d_rule()(site);
   }
   std::span<const Pattern> patterns() const override { return patterns_; }

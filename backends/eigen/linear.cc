@@ -1,4 +1,7 @@
 // Offers for linear, with or without an activation behind it, and matmul.
+#include <cstring>
+
+#include "assay/program/descent.h"
 #include "assay/program/matmul_products.h"
 #include "backends/eigen/offers.h"
 
@@ -19,11 +22,32 @@ Offer offer_linear(const Site& site, const Kernels<T>& kernels) {
                         [=, &kernels, finish = std::get<UnaryFunction<T>>(activation)](const Io& io) {
                           T* z = io.out<T>(0);
                           kernels.fill_rows(z, rows, outputs, biased ? io.in<T>(2) : nullptr);
-                          kernels.gemm(product, io.in<T>(0), io.in<T>(1), z, io.scratch);
+                          kernels.gemm(product, io.in<T>(0), io.in<T>(1), z, io.scratch, T(1));
                           if (finish.run != nullptr) finish.run(z, z, rows * outputs, finish.parameter);
                         });
   plan.scratch_bytes = product.scratch_bytes;
   describe_fusion(site, plan);
+  return plan;
+}
+
+// w ← w − η A B: the product is added to the old weight.
+template <class T>
+Offer offer_descent(const Site& site, const Kernels<T>& kernels) {
+  const auto found = descent_of(site);
+  if (const Refusal* refusal = std::get_if<Refusal>(&found)) return *refusal;
+  const MatmulProducts products = matmul_products(site);
+  if (products.offsets.size() != 1) return Refusal{"a batch of products"};
+  const Gemm product =
+      kernels.plan_gemm(products.m, products.n, products.k, products.transpose_a, products.transpose_b);
+  Plan plan = make_plan(
+      implementation("gemm", kernels) + "+sgd_update",
+      [product, &kernels, at = std::get<DescentSite>(found), bytes = site.output().bytes()](const Io& io) {
+        if (io.out<void>(0) != io.in<void>(at.weight))
+          std::memcpy(io.out<void>(0), io.in<void>(at.weight), bytes);
+        kernels.gemm(product, io.in<T>(0), io.in<T>(1), io.out<T>(0), io.scratch, -*io.in<T>(at.rate));
+      });
+  plan.scratch_bytes = product.scratch_bytes;
+  plan.in_place = {{0, static_cast<int>(std::get<DescentSite>(found).weight)}};
   return plan;
 }
 
@@ -38,7 +62,7 @@ Plan plan_matmul(const Site& site, const Kernels<T>& kernels) {
         T* result = io.out<T>(0);
         for (const MatmulProducts::Offsets& at : offsets) {
           kernels.fill_rows(result, rows, columns, nullptr);
-          kernels.gemm(product, io.in<T>(0) + at.a, io.in<T>(1) + at.b, result, io.scratch);
+          kernels.gemm(product, io.in<T>(0) + at.a, io.in<T>(1) + at.b, result, io.scratch, T(1));
           result += rows * columns;
         }
       });
@@ -50,6 +74,10 @@ Plan plan_matmul(const Site& site, const Kernels<T>& kernels) {
 
 OfferRule linear_rule() {
   return for_f32_and_f64([]<class T>(const Site& s, const Kernels<T>& k) { return offer_linear(s, k); });
+}
+
+OfferRule descent_rule() {
+  return for_f32_and_f64([]<class T>(const Site& s, const Kernels<T>& k) { return offer_descent(s, k); });
 }
 
 void add_linear_kernels(KernelTable& kernels, std::string_view owner) {

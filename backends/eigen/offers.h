@@ -73,6 +73,8 @@ std::span<const std::string_view> fusible_activations();
 /// The rules that take an activation behind their op.
 OfferRule linear_rule();
 OfferRule conv2d_rule();
+/// The rule for descent_pattern().
+OfferRule descent_rule();
 
 void add_linear_kernels(KernelTable& kernels, std::string_view owner);
 void add_conv_kernels(KernelTable& kernels, std::string_view owner);

@@ -5,6 +5,7 @@
 
 #include "assay/core/error.h"
 #include "assay/core/isa.h"
+#include "assay/program/descent.h"
 #include "backends/onednn/context.h"
 #include "backends/onednn/sequence.h"
 
@@ -32,7 +33,9 @@ class OnednnBackend final : public Backend {
     for (const char* name : {"relu", "sigmoid", "tanh", "leaky_relu", "hard_swish"})
       activations.emplace_back(name);
     patterns_ = {{"linear + activation", {{"linear"}, activations}},
-                 {"conv2d + activation", {{"conv2d"}, activations}}};
+                 {"conv2d + activation", {{"conv2d"}, activations}},
+                 descent_pattern(),
+                 {"gradient of max_pool2d after relu", {{"max_pool2d_grad"}, {"relu_grad"}}}};
   }
 
   std::string_view name() const noexcept override { return "onednn"; }

@@ -117,16 +117,23 @@ Offer offer_max(Context& context, const Site& site) {
   return plan;
 }
 
+// dx, and through the relu before the pooling where relu_grad follows: its y is the third input.
 Offer offer_max_grad(Context& context, const Site& site) {
+  const bool gated = site.ops.size() == 2;
+  if (gated && site.ops[1].operands[0].op != 0) return Refusal{"relu_grad of another cotangent"};
   const ImageFormat format = format_of(context, site.inputs[1]);
   const MaxPooling pooling = planes_of(context, site.output().shape, site.input(0).shape, format);
-  Plan plan = make_plan("onednn.max_pool2d_grad.loop", [pooling, run = loops().max_pool_grad](const Io& io) {
-    run(pooling, io.in<float>(0), io.in<std::int32_t>(1), io.out<float>(0));
-  });
+  Plan plan = make_plan(gated ? "onednn.max_pool2d_grad+relu_grad.loop" : "onednn.max_pool2d_grad.loop",
+                        [pooling, gated, run = loops().max_pool_grad](const Io& io) {
+                          run(pooling, io.in<float>(0), io.in<std::int32_t>(1),
+                              gated ? io.in<float>(2) : nullptr, io.out<float>(0));
+                        });
   const Dims result = dims_of(site.input(0).shape);
+  const Layout image_layout = context.layouts.intern(image(dims_of(site.output().shape), format));
   plan.inputs = {context.layouts.intern(image(result, format)),
                  context.layouts.intern(image(result, format, kI32))};
-  plan.outputs = {context.layouts.intern(image(dims_of(site.output().shape), format))};
+  if (gated) plan.inputs.push_back(image_layout);
+  plan.outputs = {image_layout};
   return plan;
 }
 

@@ -1,6 +1,8 @@
 // Offers for linear, with or without an activation behind it, and matmul.
+#include <cstring>
 #include <vector>
 
+#include "assay/program/descent.h"
 #include "assay/program/matmul_products.h"
 #include "backends/openmp/offers.h"
 
@@ -48,25 +50,54 @@ bool evenly_spaced(const std::vector<Offsets>& offsets) {
   return true;
 }
 
-template <class T>
-Plan plan_matmul(const Site& site, const Target<T>& target) {
-  const MatmulProducts products = matmul_products(site);
+// Of one of the products.
+GemmShape shape_of(const MatmulProducts& products) {
   const std::int64_t m = products.m, n = products.n, k = products.k;
   const bool ta = products.transpose_a, tb = products.transpose_b;
-  GemmShape shape{.m = m,
-                  .n = n,
-                  .k = k,
-                  .a_row = ta ? 1 : k,
-                  .a_column = ta ? m : 1,
-                  .b_row = tb ? 1 : n,
-                  .b_column = tb ? k : 1,
-                  .c_row = n};
+  return {.m = m,
+          .n = n,
+          .k = k,
+          .a_row = ta ? 1 : k,
+          .a_column = ta ? m : 1,
+          .b_row = tb ? 1 : n,
+          .b_column = tb ? k : 1,
+          .c_row = n};
+}
+
+// w ← w − η A B: the product is added to the old weight while a block of it is in the cache.
+template <class T>
+Offer plan_descent(const Site& site, const Target<T>& target) {
+  const auto found = descent_of(site);
+  if (const Refusal* refusal = std::get_if<Refusal>(&found)) return *refusal;
+  const MatmulProducts products = matmul_products(site);
+  if (products.offsets.size() != 1) return Refusal{"a batch of products"};
+  const GemmPlan product = target.kernels.plan_gemm(shape_of(products), target.threads);
+  Plan plan =
+      make_plan(target.implementation("gemm") + "+sgd_update", [product, at = std::get<DescentSite>(found),
+                                                                run = target.kernels.gemm,
+                                                                bytes = site.output().bytes()](const Io& io) {
+        if (io.out<void>(0) != io.in<void>(at.weight))
+          std::memcpy(io.out<void>(0), io.in<void>(at.weight), bytes);
+        run(product,
+            {.a = io.in<T>(0), .b = io.in<T>(1), .c = io.out<T>(0), .alpha = -*io.in<T>(at.rate), .beta = 1},
+            io.scratch);
+      });
+  plan.scratch_bytes = product.scratch_bytes;
+  plan.in_place = {{0, static_cast<int>(std::get<DescentSite>(found).weight)}};
+  return plan;
+}
+
+template <class T>
+Offer plan_matmul(const Site& site, const Target<T>& target) {
+  if (site.ops.size() == 2) return plan_descent(site, target);
+  const MatmulProducts products = matmul_products(site);
+  GemmShape shape = shape_of(products);
   std::vector<Offsets> offsets = products.offsets;
   if (offsets.size() > 1 && evenly_spaced(offsets)) {
     shape.batch = static_cast<std::int64_t>(offsets.size());
     shape.a_batch = offsets[1].a;
     shape.b_batch = offsets[1].b;
-    shape.c_batch = m * n;
+    shape.c_batch = shape.m * shape.n;
     offsets.erase(offsets.begin() + 1, offsets.end());
   }
   const GemmPlan product = target.kernels.plan_gemm(shape, target.threads);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "assay/core/isa.h"
+#include "assay/program/descent.h"
 #include "backends/openmp/offers.h"
 
 namespace assay {
@@ -31,7 +32,7 @@ class OpenmpBackend final : public Backend {
     openmp::add_movement_offers(offers);
     const auto activations = openmp::fusible_activations();
     const std::vector<std::string> last(activations.begin(), activations.end());
-    patterns_ = {{"product and activation", {{"linear", "conv2d"}, last}}};
+    patterns_ = {{"product and activation", {{"linear", "conv2d"}, last}}, descent_pattern()};
   }
 
   std::string_view name() const noexcept override { return "openmp"; }

@@ -10,8 +10,8 @@ set(assay_installed_headers
     layers/initializer.h layers/layer.h layers/loss.h layers/optimizer.h layers/sample_shape.h layers/schedule.h
     ops/activation.h ops/conv.h ops/dropout.h ops/elementwise.h ops/linear.h ops/loss.h ops/movement.h ops/normalize.h
     ops/operands.h ops/pool.h ops/reduce.h ops/softmax.h ops/update.h ops/window.h
-    program/backend.h program/float_offer.h program/generic_activation.h program/generic_kernel.h program/kernel.h program/kernel_table.h
-    program/matmul_products.h program/unfold.h
+    program/backend.h program/descent.h program/float_offer.h program/generic_activation.h program/generic_kernel.h program/kernel.h
+    program/kernel_table.h program/matmul_products.h program/unfold.h
     registry/activation.h registry/gemm_kernels.h registry/plugin_abi.h registry/registry.h registry/table_backend.h)
 foreach(header IN LISTS assay_installed_headers)
   get_filename_component(folder ${header} DIRECTORY)

@@ -133,8 +133,32 @@ TEST_F(OnednnBackend, TrainsAsTheReferenceDoesAtAnyNumberOfThreads) {
     expect_same_bits(unfused, want, "without fusion");
     EXPECT_THAT(got.table, HasSubstr("onednn.conv2d+relu."));
     EXPECT_THAT(got.table, HasSubstr("onednn.linear+relu."));
+    EXPECT_THAT(got.table, HasSubstr("onednn.matmul+sgd_update."));
+    EXPECT_THAT(got.table, HasSubstr("onednn.max_pool2d_grad+relu_grad."));
     EXPECT_THAT(unfused.table, ::testing::Not(HasSubstr("+relu")));
+    EXPECT_THAT(unfused.table, ::testing::Not(HasSubstr("+sgd_update")));
   }
+}
+
+// A gradient that somebody else reads has to be made, and a decayed weight is read once more.
+TEST_F(OnednnBackend, UpdatesAWeightInItsProductOnlyWhereNothingElseIsAsked) {
+  const auto backend = onednn(1);
+  const auto reference = registry_.create_backend("reference", {}, 1);
+  const std::vector<const Backend*> backends{backend.get(), reference.get()};
+  const auto table = [&](double weight_decay, bool wanted) {
+    Graph graph(registry_.ops);
+    const Value x = graph.input("x", {DType::f32, {8, 6}}), delta = graph.input("delta", {DType::f32, {8, 5}});
+    const Value rate = graph.input("rate", {DType::f32, {}}), w = graph.state("w", {DType::f32, {5, 6}});
+    const Value gradient = matmul(delta, x, true);
+    graph.update(w, sgd_update(w, gradient, rate, {{"weight_decay", weight_decay}}));
+    if (wanted) graph.output("gradient", gradient);
+    StateStore states;
+    Arena arena;
+    return to_string(Program::compile(graph, backends, states, arena).placements());
+  };
+  EXPECT_THAT(table(0, false), HasSubstr("matmul+sgd_update"));
+  EXPECT_THAT(table(0, true), ::testing::Not(HasSubstr("matmul+sgd_update")));
+  EXPECT_THAT(table(0.5, false), ::testing::Not(HasSubstr("matmul+sgd_update")));
 }
 
 TEST_F(OnednnBackend, FallsBackNowhereInASmallNetwork) {

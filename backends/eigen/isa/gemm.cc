@@ -20,6 +20,9 @@ constexpr Index kBlockBytes = 384 * 1024;
 // threads).
 constexpr Index kMaxDepth = 320;
 
+// Multiply-adds that are done before a packed or vectorised kernel has been set up.
+constexpr Index kTinyProduct = 64;
+
 constexpr Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 
 // The largest block size up to `limit` that cuts `extent` into equal parts, in multiples of `step`.
@@ -42,23 +45,38 @@ struct Blocking : Eigen::internal::level3_blocking<T, T> {
   }
 };
 
-// C += op(A) op(B); the storage orders are those of the transposed operands, as column-major C wants them.
+// C += alpha op(A) op(B); the storage orders are those of the transposed operands, as column-major C wants
+// them.
 template <class T, int order_b, int order_a>
-void product(const Gemm& p, const T* a, const T* b, T* c, void* scratch) {
+void product(const Gemm& p, const T* a, const T* b, T* c, void* scratch, T alpha) {
   Blocking<T> blocking(p, scratch);
   Eigen::internal::general_matrix_matrix_product<Index, T, order_b, false, T, order_a, false, ColMajor,
                                                  1>::run(p.n, p.m, p.k, b, p.transpose_b ? p.k : p.n, a,
-                                                         p.transpose_a ? p.m : p.k, c, 1, p.n, T(1), blocking,
-                                                         nullptr);
+                                                         p.transpose_a ? p.m : p.k, c, 1, p.n, alpha,
+                                                         blocking, nullptr);
 }
 
-// y [rows] += M x [columns], with M stored in `order` with the given stride between its rows or columns.
+template <class T>
+void tiny_product(const Gemm& p, const T* a, const T* b, T* c, T alpha) {
+  const Index a_row = p.transpose_a ? 1 : p.k, a_inner = p.transpose_a ? p.m : 1;
+  const Index b_inner = p.transpose_b ? 1 : p.n, b_column = p.transpose_b ? p.k : 1;
+  for (Index i = 0; i < p.m; ++i) {
+    for (Index j = 0; j < p.n; ++j) {
+      T sum = 0;
+      for (Index k = 0; k < p.k; ++k) sum += a[i * a_row + k * a_inner] * b[k * b_inner + j * b_column];
+      c[i * p.n + j] += alpha * sum;
+    }
+  }
+}
+
+// y [rows] += alpha M x [columns], with M stored in `order` with the given stride between its rows or
+// columns.
 template <class T, int order>
-void matrix_vector(Index rows, Index columns, const T* matrix, Index stride, const T* x, T* y) {
+void matrix_vector(Index rows, Index columns, const T* matrix, Index stride, const T* x, T* y, T alpha) {
   using Matrix = Eigen::internal::const_blas_data_mapper<T, Index, order>;
   using Vector = Eigen::internal::const_blas_data_mapper<T, Index, order == ColMajor ? RowMajor : ColMajor>;
   Eigen::internal::general_matrix_vector_product<Index, T, Matrix, order, false, T, Vector, false>::run(
-      rows, columns, Matrix(matrix, stride), Vector(x, 1), y, 1, T(1));
+      rows, columns, Matrix(matrix, stride), Vector(x, 1), y, 1, alpha);
 }
 
 }  // namespace
@@ -79,23 +97,24 @@ Gemm plan_gemm(Index m, Index n, Index k, bool transpose_a, bool transpose_b) {
 }
 
 template <class T>
-void gemm(const Gemm& p, const T* a, const T* b, T* c, void* scratch) {
+void gemm(const Gemm& p, const T* a, const T* b, T* c, void* scratch, T alpha) {
   if (p.m == 0 || p.n == 0 || p.k == 0) return;
+  if (p.m * p.n * p.k <= kTinyProduct) return tiny_product(p, a, b, c, alpha);
   if (p.n == 1) {
-    return p.transpose_a ? matrix_vector<T, ColMajor>(p.m, p.k, a, p.m, b, c)
-                         : matrix_vector<T, RowMajor>(p.m, p.k, a, p.k, b, c);
+    return p.transpose_a ? matrix_vector<T, ColMajor>(p.m, p.k, a, p.m, b, c, alpha)
+                         : matrix_vector<T, RowMajor>(p.m, p.k, a, p.k, b, c, alpha);
   }
   if (p.m == 1) {  // cᵀ = op(B)ᵀ aᵀ
-    return p.transpose_b ? matrix_vector<T, RowMajor>(p.n, p.k, b, p.k, a, c)
-                         : matrix_vector<T, ColMajor>(p.n, p.k, b, p.n, a, c);
+    return p.transpose_b ? matrix_vector<T, RowMajor>(p.n, p.k, b, p.k, a, c, alpha)
+                         : matrix_vector<T, ColMajor>(p.n, p.k, b, p.n, a, c, alpha);
   }
   // A row-major matrix is its own transpose in column-major storage.
   if (p.transpose_a) {
-    return p.transpose_b ? product<T, RowMajor, RowMajor>(p, a, b, c, scratch)
-                         : product<T, ColMajor, RowMajor>(p, a, b, c, scratch);
+    return p.transpose_b ? product<T, RowMajor, RowMajor>(p, a, b, c, scratch, alpha)
+                         : product<T, ColMajor, RowMajor>(p, a, b, c, scratch, alpha);
   }
-  return p.transpose_b ? product<T, RowMajor, ColMajor>(p, a, b, c, scratch)
-                       : product<T, ColMajor, ColMajor>(p, a, b, c, scratch);
+  return p.transpose_b ? product<T, RowMajor, ColMajor>(p, a, b, c, scratch, alpha)
+                       : product<T, ColMajor, ColMajor>(p, a, b, c, scratch, alpha);
 }
 
 template <class T>
@@ -110,8 +129,8 @@ void fill_rows(T* c, Index rows, Index columns, const T* row) {
 
 template Gemm plan_gemm<float>(Index, Index, Index, bool, bool);
 template Gemm plan_gemm<double>(Index, Index, Index, bool, bool);
-template void gemm<float>(const Gemm&, const float*, const float*, float*, void*);
-template void gemm<double>(const Gemm&, const double*, const double*, double*, void*);
+template void gemm<float>(const Gemm&, const float*, const float*, float*, void*, float);
+template void gemm<double>(const Gemm&, const double*, const double*, double*, void*, double);
 template void fill_rows<float>(float*, Index, Index, const float*);
 template void fill_rows<double>(double*, Index, Index, const double*);
 

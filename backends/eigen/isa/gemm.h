@@ -9,9 +9,9 @@ namespace assay::eigen::ASSAY_ISA {
 template <class T>
 Gemm plan_gemm(Index m, Index n, Index k, bool transpose_a, bool transpose_b);
 
-/// C += op(A) op(B).
+/// C += alpha op(A) op(B).
 template <class T>
-void gemm(const Gemm& p, const T* a, const T* b, T* c, void* scratch);
+void gemm(const Gemm& p, const T* a, const T* b, T* c, void* scratch, T alpha = 1);
 
 /// Every row of c [rows, columns] becomes `row`; zeros where that is null.
 template <class T>

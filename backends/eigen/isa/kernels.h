@@ -93,7 +93,7 @@ struct Kernels {
   const char* isa = nullptr;  ///< "avx512", for the name of an implementation
 
   Gemm (*plan_gemm)(Index m, Index n, Index k, bool transpose_a, bool transpose_b);
-  void (*gemm)(const Gemm&, const T* a, const T* b, T* c, void* scratch);
+  void (*gemm)(const Gemm&, const T* a, const T* b, T* c, void* scratch, T alpha);
   /// Every row of c [rows, columns] becomes `row`; zeros where that is null.
   void (*fill_rows)(T* c, Index rows, Index columns, const T* row);
 

@@ -1,5 +1,5 @@
 // Loops of the backend's own, for what the library has no primitive for, or a slower one: maximum pooling
-// with indices, and the optimizers' updates. Built once per instruction set; loops() is the set that runs
+// with indices, scaling by a number known at run time, and the optimizers' updates. Built once per instruction set; loops() is the set that runs
 // here.
 #pragma once
 
@@ -54,8 +54,12 @@ struct RmspropUpdate {
 struct Loops {
   /// The first maximum of each window in row-major order, or its first NaN, and h·width + w of it.
   void (*max_pool)(const MaxPooling&, const float* x, float* y, std::int32_t* index) noexcept;
-  /// dx = 0, then each dy is added to the element that it was chosen from, in row-major order of the output.
-  void (*max_pool_grad)(const MaxPooling&, const float* dy, const std::int32_t* index, float* dx) noexcept;
+  /// dx = 0, then each dy is added to the element that it was chosen from, in row-major order of the output;
+  /// then 0 again where `gate`, an image as dx is one, is not positive. gate may be null.
+  void (*max_pool_grad)(const MaxPooling&, const float* dy, const std::int32_t* index, const float* gate,
+                        float* dx) noexcept;
+  /// y = factor · x
+  void (*scale)(std::int64_t count, int threads, float factor, const float* x, float* y) noexcept;
   void (*sgd)(const SgdUpdate&, const float* w, const float* g, float rate, float* w_next) noexcept;
   void (*sgd_momentum)(const SgdUpdate&, const float* w, const float* g, const float* v, float rate,
                        float* w_next, float* v_next) noexcept;

@@ -116,7 +116,8 @@ void max_pool(const MaxPooling& p, const float* x, float* y, std::int32_t* index
   });
 }
 
-void max_pool_grad(const MaxPooling& p, const float* dy, const std::int32_t* index, float* dx) noexcept {
+void max_pool_grad(const MaxPooling& p, const float* dy, const std::int32_t* index, const float* gate,
+                   float* dx) noexcept {
   const std::int64_t inputs = p.height * p.width * p.lanes, outputs = p.output_height * p.output_width;
   in_parallel(p.threads, p.planes, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t plane = begin; plane < end; ++plane) {
@@ -128,6 +129,9 @@ void max_pool_grad(const MaxPooling& p, const float* dy, const std::int32_t* ind
           to[index[from + lane] * p.lanes + lane] += dy[from + lane];
         }
       }
+      if (gate == nullptr) continue;
+      const float* open = gate + plane * inputs;  // while the plane is in the cache
+      for (std::int64_t i = 0; i < inputs; ++i) to[i] = open[i] > 0.0f ? to[i] : 0.0f;
     }
   });
 }

@@ -6,6 +6,7 @@
 namespace assay::onednn::ASSAY_ISA {
 
 void max_pool(const MaxPooling& p, const float* x, float* y, std::int32_t* index) noexcept;
-void max_pool_grad(const MaxPooling& p, const float* dy, const std::int32_t* index, float* dx) noexcept;
+void max_pool_grad(const MaxPooling& p, const float* dy, const std::int32_t* index, const float* gate,
+                   float* dx) noexcept;
 
 }  // namespace assay::onednn::ASSAY_ISA

@@ -31,6 +31,10 @@ float one_minus_power(double log_beta, std::int32_t step) {
   return static_cast<float>(-expm1(step * log_beta));
 }
 
+void scale(std::int64_t count, int threads, float factor, const float* x, float* y) noexcept {
+  for_each_element(threads, count, [=](std::int64_t i) { y[i] = factor * x[i]; });
+}
+
 void sgd(const SgdUpdate& u, const float* w, const float* g, float rate, float* w_next) noexcept {
   const float lambda = u.weight_decay;
   for_each_element(u.threads, u.count,
@@ -100,7 +104,7 @@ void rmsprop_momentum(const RmspropUpdate& u, const float* w, const float* g, co
 }  // namespace
 
 Loops make_loops() noexcept {
-  return {max_pool, max_pool_grad, sgd, sgd_momentum, adam, rmsprop, rmsprop_momentum};
+  return {max_pool, max_pool_grad, scale, sgd, sgd_momentum, adam, rmsprop, rmsprop_momentum};
 }
 
 }  // namespace assay::onednn::ASSAY_ISA

@@ -166,7 +166,7 @@ class KernelChecks {
         const ChainSite site = make_chain_site(checks_.registry.ops, checks_.op, chain, c, dtype);
         Subject subject{ops, name_, {}, dtype, c.label, shapes_of(site.site())};
         std::string refusal;
-        const KernelCase kernel = checks_.bind(*backend_, c, dtype, site.site(), refusal);
+        const KernelCase kernel = checks_.bind(*backend_, site.geometry, dtype, site.site(), refusal);
         if (rewritten_ && !take_algebra(kernel, subject)) continue;
         if (!kernel.kernel.kernel) {
           checks_.check(Oracle::lockstep, subject,

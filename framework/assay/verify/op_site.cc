@@ -1,5 +1,6 @@
 #include "assay/verify/op_site.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -96,10 +97,27 @@ Site ChainSite::site() const { return make_site(graph, nodes).site; }
 ChainSite make_chain_site(const OpTable& ops, const OpDef& first, const std::vector<std::string>& others,
                           const Case& c, DType dtype) {
   OpSite head = make_op_site(ops, first, c, dtype);
-  ChainSite chain{std::move(head.graph), {head.outputs.front().id().node}};
+  ChainSite chain{std::move(head.graph), {head.outputs.front().id().node}, c};
   for (const std::string& name : others) {
     const Value before = chain.graph.value({chain.nodes.back(), 0});
-    chain.nodes.push_back(chain.graph.apply(name, {before}).id().node);
+    const OpDef& op = ops.at(name);
+    const auto gradient = std::ranges::find(op.inputs, "g");
+    const auto place = gradient == op.inputs.end() ? 0 : gradient - op.inputs.begin();
+    std::vector<Value> operands;
+    for (std::size_t i = 0; i < op.inputs.size() && !op.inputs[i].ends_with('?'); ++i) {
+      if (static_cast<std::ptrdiff_t>(i) == place) {
+        operands.push_back(before);
+        continue;
+      }
+      // Of the shape of the value before it, if it has that of its place in the case; else a scalar.
+      CaseInput input = op.cases.front().inputs[i];
+      const bool alike = input.shape == op.cases.front().inputs[static_cast<std::size_t>(place)].shape;
+      input.shape = alike ? before.shape() : Shape{};
+      operands.push_back(chain.graph.input(std::to_string(chain.geometry.inputs.size()),
+                                           {dtype_of(input, dtype), input.shape}));
+      chain.geometry.inputs.push_back(std::move(input));
+    }
+    chain.nodes.push_back(chain.graph.apply(name, operands).id().node);
   }
   return chain;
 }

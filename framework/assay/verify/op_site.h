@@ -26,13 +26,16 @@ struct OpSite {
 OpSite make_op_site(const OpTable& ops, const OpDef& op, const Case& c, DType dtype);
 
 /// The same op with others behind it, each on output 0 of the one before with its fields at their defaults:
-/// what a backend's pattern fuses.
+/// what a backend's pattern fuses. The other operands of an op behind are inputs of the site, by its first
+/// case.
 struct ChainSite {
   Graph graph;
   std::vector<std::int32_t> nodes;
+  Case geometry;  ///< of all inputs
   Site site() const;
 };
-/// Throws Error where an op takes more than one operand or refuses it.
+/// An op behind takes the value before it as its first operand, but an update of a parameter as its gradient.
+/// Throws Error where it refuses it.
 ChainSite make_chain_site(const OpTable& ops, const OpDef& first, const std::vector<std::string>& others,
                           const Case& c, DType dtype);
 

@@ -1,0 +1,31 @@
+// A step of gradient descent whose gradient is a matrix product, w ← w − η A B, as one site: a backend that
+// adds to what a product's result holds does without writing and reading the gradient.
+#pragma once
+
+#include <variant>
+
+#include "assay/program/backend.h"
+
+namespace assay {
+
+/// The ops that such a site is matched by.
+inline Pattern descent_pattern() { return {"gradient + update", {{"matmul"}, {"sgd_update"}}}; }
+
+/// Where the operands of a site matched by descent_pattern() are, besides A and B, inputs 0 and 1.
+struct DescentSite {
+  std::size_t weight;  ///< output 0 may be written over it
+  std::size_t rate;    ///< η, a scalar
+};
+
+/// Refuses where the product is not the gradient, or more than w − η A B is wanted.
+inline std::variant<DescentSite, Refusal> descent_of(const Site& site) {
+  const SiteOp& update = site.ops[1];
+  if (update.operands[1].op != 0 || update.operands[0].op >= 0 || update.operands[2].op >= 0)
+    return Refusal{"the product is not the gradient of the update"};
+  if (update.fields->number("weight_decay") != 0.0)
+    return Refusal{"weight_decay reads the weight once more"};
+  return DescentSite{static_cast<std::size_t>(update.operands[0].index),
+                     static_cast<std::size_t>(update.operands[2].index)};
+}
+
+}  // namespace assay
