@@ -37,6 +37,7 @@ void walk(const Shape& shape, const std::array<Strides, n>& strides, F f) {
   std::array<std::int64_t, Shape::kMaxRank> index{};
   std::array<std::int64_t, n> offset{};
   const std::int64_t count = shape.count();
+  if (count == 1) return f(std::int64_t{0}, offset);
   for (std::int64_t i = 0; i < count; ++i) {
     f(i, offset);
     for (int axis = shape.rank() - 1; axis >= 0; --axis) {

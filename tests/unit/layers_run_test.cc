@@ -141,16 +141,10 @@ TEST_F(RunTest, AStepMovesEveryParameterAgainstItsGradient) {
   run.set(trace, "target", {1});
   trace.run();
   std::vector<std::pair<std::string, Values>> expected;
-  double squares = 0;
   for (const StateInfo& state : model.states()) {
     Values next = run.state(state.name);
     const Values gradient = get(trace, "grad/" + state.name);
-    double own = 0;
-    for (std::size_t i = 0; i < next.size(); ++i) {
-      next[i] -= 0.1 * gradient[i];
-      own += gradient[i] * gradient[i];
-    }
-    squares += own;
+    for (std::size_t i = 0; i < next.size(); ++i) next[i] -= 0.1 * gradient[i];
     expected.emplace_back(state.name, next);
   }
   const Values loss = get(trace, "loss");
@@ -161,7 +155,6 @@ TEST_F(RunTest, AStepMovesEveryParameterAgainstItsGradient) {
   run.set(training, "step", {1});
   training.run();
   EXPECT_EQ(get(training, "loss"), loss);
-  EXPECT_EQ(get(training, "gradient_norm"), Values{std::sqrt(squares)});
   for (const auto& [name, next] : expected) EXPECT_EQ(run.state(name), next) << name;
 }
 

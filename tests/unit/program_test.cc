@@ -133,6 +133,20 @@ TEST_F(ProgramTest, ArenaIsTheLivenessBoundOnAChain) {
   EXPECT_EQ(program.memory().arena_bytes, program.memory().liveness_bytes);
 }
 
+TEST_F(ProgramTest, KeptInputsCanBeRunOnAgain) {
+  Graph graph(registry_.ops);
+  Value v = graph.input("x", {DType::f64, Shape{100}});
+  for (int i = 0; i < 4; ++i) v = neg(exp(v));
+  graph.output("y", v);
+  Program program = compile(graph, {.keep_inputs = true});
+  const TensorView x = program.input("x");
+  for (std::size_t i = 0; i < 100; ++i) x.as<double>()[i] = static_cast<double>(i) / 100;
+  program.run();
+  const std::vector<double> first = to_doubles(program.output("y"));
+  program.run();
+  EXPECT_EQ(to_doubles(program.output("y")), first);
+}
+
 TEST_F(ProgramTest, SwapsStates) {
   Graph graph(registry_.ops);
   const Value a = graph.state("a", {DType::f64, Shape{2}}), b = graph.state("b", {DType::f64, Shape{2}});
@@ -177,6 +191,19 @@ TEST_F(ProgramTest, SimplifyMergesAndDrops) {
   graph.output("y", mul(exp(x), exp(x)));
   log(x);
   EXPECT_EQ(simplify(graph).nodes().size(), 3u);  // x, exp, mul
+}
+
+TEST_F(ProgramTest, SimplifyLeavesOutOnes) {
+  Graph graph(registry_.ops);
+  const Value x = graph.input("x", {DType::f64, Shape{3}});
+  const Value one = graph.constant(1, DType::f64), ones = graph.constant(1, DType::f64, Shape{2, 3});
+  graph.output("same", div(mul(one, mul(x, one)), one));
+  graph.output("inverse", div(one, x));
+  graph.output("wider", mul(x, ones));  // broadcast: not x
+  const Graph simple = simplify(graph);
+  EXPECT_EQ(simple.find_output("same"), (ValueId{0, 0}));
+  EXPECT_EQ(simple.node(simple.find_output("inverse")).label(), "div");
+  EXPECT_EQ(simple.node(simple.find_output("wider")).label(), "mul");
 }
 
 // A backend that takes one op in one dtype, as the example in backend.h.

@@ -59,7 +59,15 @@ std::string finding_in(const Program::Observation& op) {
 
 }  // namespace
 
-bool all_finite(const StateStore& states) { return finding_in(states).empty(); }
+bool all_finite(const StateStore& states) {
+  // As they lie: what a layout pads is zero.
+  return std::ranges::all_of(states.entries(), [](const StateStore::Entry& entry) {
+    if (!is_real(entry.spec.dtype)) return true;
+    const Spec flat{entry.spec.dtype, Shape{static_cast<std::int64_t>(entry.layout.bytes_of(entry.spec) /
+                                                                      size_of(entry.spec.dtype))}};
+    return !first_not_finite(TensorView{entry.buffer.data(), flat});
+  });
+}
 
 void StateSnapshot::save(const StateStore& states) {
   std::size_t i = 0;
@@ -78,13 +86,15 @@ void StateSnapshot::restore(StateStore& states) const {
   }
 }
 
-void DivergenceTracker::before_step(const StateStore& states, std::int64_t step, std::int64_t epoch,
+bool DivergenceTracker::before_step(const StateStore& states, std::int64_t step, std::int64_t epoch,
                                     std::int64_t k) {
-  if (step % kInterval != 0) return;
+  if (step % kInterval != 0 || step == step_) return true;
+  if (!all_finite(states)) return false;
   snapshot_.save(states);
   step_ = step;
   epoch_ = epoch;
   k_ = k;
+  return true;
 }
 
 std::string DivergenceTracker::diagnose(StateStore& states, Batches& batches, StepRunner& runner,
@@ -104,8 +114,9 @@ std::string DivergenceTracker::diagnose(StateStore& states, Batches& batches, St
       batches.start_epoch(static_cast<std::uint32_t>(++epoch));
     }
   }
-  const std::string shown =
-      fmt::format("step {}: loss {}, gradient norm {}\n", step + 1, seen.loss, seen.gradient_norm);
+  std::string shown = fmt::format("step {}: loss {}", step + 1, seen.loss);
+  if (seen.gradient_norm) shown += fmt::format(", gradient norm {}", *seen.gradient_norm);
+  shown += "\n";
   if (finding.empty()) {
     return shown + fmt::format(
                        "steps {} to {} were replayed op by op and every value was finite: the step "

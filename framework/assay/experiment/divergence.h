@@ -38,8 +38,9 @@ class DivergenceTracker {
     snapshot_.save(states);
   }
 
-  /// Called before step `step` (from 0), batch `k` of epoch `epoch`.
-  void before_step(const StateStore& states, std::int64_t step, std::int64_t epoch, std::int64_t k);
+  /// Called before step `step` (from 0), batch `k` of epoch `epoch`. False where a state is looked at, which is
+  /// every kInterval steps, and is not finite: an earlier step went wrong, whose loss did not show it.
+  bool before_step(const StateStore& states, std::int64_t step, std::int64_t epoch, std::int64_t k);
 
   /// Replays up to the step that went wrong and says where: step, layer, op, element, and what to try. The
   /// states are then those of the place found.

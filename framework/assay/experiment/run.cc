@@ -8,6 +8,7 @@
 #include <span>
 
 #include "assay/experiment/checkpoint_folder.h"
+#include "assay/experiment/divergence.h"
 #include "assay/experiment/emit_yaml.h"
 #include "assay/experiment/folder_lock.h"
 #include "assay/experiment/git_state.h"
@@ -47,8 +48,10 @@ class Recorder final : public RunObserver {
     if (checkpoints_.is_due(progress, end_of_epoch)) save(trainer);
   }
 
-  // The rows first: a checkpoint says how many there are.
+  // The rows first: a checkpoint says how many there are. No checkpoint of a run that has diverged and does
+  // not know it yet: it would take the place of one to go back to.
   void save(const Trainer& trainer) {
+    if (!all_finite(trainer.states())) return;
     CheckpointView checkpoint = trainer.checkpoint();
     checkpoint.metrics_bytes = metrics_.sync();
     checkpoints_.save(std::move(checkpoint));

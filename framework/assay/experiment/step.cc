@@ -12,7 +12,9 @@ void set_real(const TensorView& view, double value) {
 }
 
 StepResult result_of(Program& program, std::int64_t rows) {
-  return {element(program.output("loss"), 0), element(program.output("gradient_norm"), 0), rows};
+  StepResult result{element(program.output("loss"), 0), std::nullopt, rows};
+  if (program.has_output("gradient_norm")) result.gradient_norm = element(program.output("gradient_norm"), 0);
+  return result;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 
 #include "assay/data/batches.h"
 #include "assay/experiment/problem.h"
@@ -11,7 +12,7 @@ namespace assay {
 
 struct StepResult {
   double loss = 0;
-  double gradient_norm = 0;
+  std::optional<double> gradient_norm{};  ///< before clipping; nothing where gradients are not clipped
   std::int64_t rows = 0;
 };
 

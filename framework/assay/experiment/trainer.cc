@@ -266,9 +266,10 @@ TrainingResult Trainer::run(RunObserver& observer, const std::atomic<bool>& stop
     parts.batches.start_epoch(static_cast<std::uint32_t>(progress.epoch));
     while (progress.batch < steps) {
       if (stop.load(std::memory_order_relaxed)) return result(TrainingResult::Status::interrupted);
-      tracker.before_step(parts.states, progress.step, progress.epoch, progress.batch);
+      if (!tracker.before_step(parts.states, progress.step, progress.epoch, progress.batch))
+        return diverged(progress.step - 1, last);
       const StepResult step = runner.run(progress.step, progress.epoch, progress.batch);
-      if (!std::isfinite(step.loss) || !std::isfinite(step.gradient_norm))
+      if (!std::isfinite(step.loss) || !std::isfinite(step.gradient_norm.value_or(0)))
         return diverged(progress.step, step);
       last = step;
       ++progress.step;

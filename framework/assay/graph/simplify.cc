@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <optional>
 #include <tuple>
 
 #include "assay/core/error.h"
@@ -32,23 +33,42 @@ std::vector<char> live_nodes(const Graph& graph) {
   return live;
 }
 
+// x of x · 1, 1 · x and x / 1, which are x to the last bit; nothing of other nodes.
+std::optional<ValueId> unchanged_operand(const Graph& graph, const Node& node,
+                                         std::span<const ValueId> inputs) {
+  if (node.kind != NodeKind::op || (node.op->name != "mul" && node.op->name != "div")) return std::nullopt;
+  const auto is_one = [&](ValueId id) {
+    return graph.node(id).kind == NodeKind::constant && graph.node(id).constant == 1.0;
+  };
+  const auto gives = [&](std::size_t kept) { return graph.spec(inputs[kept]) == node.outputs[0]; };
+  if (is_one(inputs[1]) && gives(0)) return inputs[0];
+  if (node.op->name == "mul" && is_one(inputs[0]) && gives(1)) return inputs[1];
+  return std::nullopt;
+}
+
 }  // namespace
 
 Graph simplify(const Graph& graph) {
   const std::vector<char> live = live_nodes(graph);
   Graph result(graph.ops());
   std::map<std::string, std::int32_t> known;
-  std::vector<std::int32_t> renamed(graph.nodes().size(), -1);
-  const auto rename = [&](ValueId id) { return ValueId{renamed[id.node], id.output}; };
+  std::map<ValueId, ValueId> renamed;
+  const auto rename = [&](ValueId id) { return renamed.at(id); };
 
   for (std::size_t n = 0; n < graph.nodes().size(); ++n) {
     if (!live[n]) continue;
     const Node& node = graph.nodes()[n];
     std::vector<ValueId> inputs;
     for (ValueId id : node.inputs) inputs.push_back(rename(id));
+    const auto old = static_cast<std::int32_t>(n);
+    if (const auto same = unchanged_operand(result, node, inputs)) {
+      renamed[{old, 0}] = *same;
+      continue;
+    }
     const auto [it, added] =
         known.try_emplace(identity(node, inputs), static_cast<std::int32_t>(result.nodes().size()));
-    renamed[n] = it->second;
+    for (std::int32_t o = 0; o < static_cast<std::int32_t>(node.outputs.size()); ++o)
+      renamed[{old, o}] = {it->second, o};
     if (added) result.adopt(node, std::move(inputs));
   }
   for (const auto& [name, id] : graph.outputs()) result.output(name, result.value(rename(id)));

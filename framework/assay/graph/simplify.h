@@ -5,9 +5,9 @@
 
 namespace assay {
 
-/// The same outputs and updates from fewer nodes: equal ops on equal values are computed once, and what
-/// nothing needs is dropped. Ops are pure (a random op takes its key as an input), so every merge is exact.
-/// Inputs and states stay.
+/// The same outputs and updates from fewer nodes: equal ops on equal values are computed once, what nothing
+/// needs is dropped, and so is a multiplication or division by one. Ops are pure (a random op takes its key as
+/// an input) and x · 1 is x to the last bit, so that all of it is exact. Inputs and states stay.
 Graph simplify(const Graph& graph);
 
 /// Re-infers every spec and checks operand order, updates and outputs. Throws Error ("internal: ...") on a

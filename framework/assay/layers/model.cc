@@ -177,11 +177,14 @@ void Model::build_updates(GraphBuild& build, const Forward& forward) const {
   const Graph::Scope scope(build.graph, "optimizer");
   std::vector<Value> gradients;
   for (const Value& parameter : forward.parameters) gradients.push_back(gradient(cotangents, parameter));
-  const Value norm = gradients.empty() ? build.graph.constant(0.0, build.dtype) : global_norm(gradients);
   build.graph.output("loss", forward.loss);
-  build.graph.output("gradient_norm", norm);
-  if (optimizer_fields_.find("clip_norm") != nullptr)
+  // The norm reads every gradient once more, and keeps a backend from writing an update where its gradient is
+  // made: it is there where something follows from it.
+  if (optimizer_fields_.find("clip_norm") != nullptr && !gradients.empty()) {
+    const Value norm = global_norm(gradients);
+    build.graph.output("gradient_norm", norm);
     gradients = clip_by_global_norm(gradients, norm, optimizer_fields_.number("clip_norm"));
+  }
   in_context(fmt::format("optimizer '{}'", optimizer_->name), optimizer_where_, [&] {
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       const Value parameter = forward.parameters[i];

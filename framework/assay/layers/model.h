@@ -47,8 +47,8 @@ class Model {
         const ComponentConfig& optimizer);
 
   /// One step. Inputs: input, target, learning_rate (real scalar), step (i32 scalar, counting from 1), key
-  /// (i32 [3]), sample (i32 [batch]), all of them in every model. Outputs: loss, and gradient_norm before
-  /// clipping. Updates: every parameter, optimizer slot and running statistic.
+  /// (i32 [3]), sample (i32 [batch]), all of them in every model. Outputs: loss, and where gradients
+  /// are clipped, gradient_norm before that. Updates: every parameter, optimizer slot and running statistic.
   Graph training_graph(std::int64_t batch, DType dtype) const;
 
   /// Inputs: input, target. Outputs: prediction (the last layer's output) and loss. No updates.

@@ -43,6 +43,12 @@ struct Step {
   void* memory = nullptr;
 };
 
+/// What running needs of a step, and nothing else, so that small programs are read in few cache lines.
+struct BoundStep {
+  const Kernel* kernel = nullptr;
+  Io io;
+};
+
 struct Program::Compiled {
   explicit Compiled(Graph g) : graph(std::move(g)) {}
 
@@ -51,6 +57,7 @@ struct Program::Compiled {
   int generation = -1;  ///< of the arena, when the addresses were bound
   std::vector<Slot> slots;
   std::vector<Step> steps;
+  std::vector<BoundStep> bound;  ///< the steps with the addresses of this generation
   std::vector<Placement> placements;                                 ///< per step
   std::map<std::string, std::pair<int, Spec>, std::less<>> inputs;   ///< name → slot
   std::map<std::string, std::pair<int, Spec>, std::less<>> outputs;  ///< name → slot

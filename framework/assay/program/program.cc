@@ -24,10 +24,13 @@ void* Program::Compiled::address(int index) const noexcept {
 }
 
 void Program::Compiled::bind() noexcept {
-  for (Step& step : steps) {
+  bound.resize(steps.size());
+  for (std::size_t s = 0; s < steps.size(); ++s) {
+    Step& step = steps[s];
     for (std::size_t i = 0; i < step.inputs.size(); ++i) step.in[i] = address(step.inputs[i]);
     for (std::size_t o = 0; o < step.outputs.size(); ++o) step.out[o] = address(step.outputs[o]);
     if (step.scratch >= 0) step.memory = address(step.scratch);
+    bound[s] = {step.kernel.get(), Io{step.in.data(), step.out.data(), step.memory}};
   }
   generation = arena->generation();
 }
@@ -63,7 +66,7 @@ bool Program::has_output(std::string_view name) const { return compiled_->output
 void Program::run() noexcept {
   Compiled& program = *compiled_;
   if (program.generation != program.arena->generation()) program.bind();
-  for (const Step& step : program.steps) step.kernel->run(Io{step.in.data(), step.out.data(), step.memory});
+  for (const BoundStep& step : program.bound) step.kernel->run(step.io);
 }
 
 namespace {
