@@ -22,14 +22,34 @@ extern "C" void request_stop(int) {
   if (stop_requested.exchange(true)) std::_Exit(kInterrupted);
 }
 
+void report_fallbacks(const Program& program, Fallback policy, bool quiet) {
+  if (quiet || policy != Fallback::report) return;
+  std::map<std::string, std::map<std::string, int>> counts;  // by reason, then by op
+  for (const Placement& row : program.placements()) {
+    if (row.fallback) ++counts[row.refusals.front()][row.op];
+  }
+  for (const auto& [reason, ops] : counts) {
+    std::vector<std::string> names;
+    int total = 0;
+    for (const auto& [op, count] : ops) {
+      names.push_back(count == 1 ? op : fmt::format("{} × {}", op, count));
+      total += count;
+    }
+    fmt::print(stderr, "note: {} {} on the reference backend, refused by {}: {}\n", total,
+               total == 1 ? "op runs" : "ops run", reason, join(names));
+  }
+}
+
 class Display final : public RunObserver {
  public:
-  Display(bool quiet, bool verbose) : quiet_(quiet), verbose_(verbose), bar_(quiet) {}
+  Display(Fallback policy, bool quiet, bool verbose)
+      : policy_(policy), quiet_(quiet), verbose_(verbose), bar_(quiet) {}
 
   // Whether training has begun: what fails before is the configuration's fault, what fails after is the
   // run's.
   bool begun() const { return begun_; }
 
+  void prepared(const Program& program) override { report_fallbacks(program, policy_, quiet_); }
   void begin_epoch(std::int64_t epoch, std::int64_t epochs, std::int64_t steps) override {
     begun_ = true;
     bar_.begin(fmt::format("epoch {}/{}", epoch + 1, epochs), steps);
@@ -48,29 +68,12 @@ class Display final : public RunObserver {
 
  private:
   bool begun_ = false;
+  Fallback policy_;
   bool quiet_;
   bool verbose_;
   ProgressBar bar_;
   std::string label_;
 };
-
-void report_fallbacks(const Program& program, Fallback policy, bool quiet) {
-  if (quiet || policy != Fallback::report) return;
-  std::map<std::string, std::map<std::string, int>> counts;  // by reason, then by op
-  for (const Placement& row : program.placements()) {
-    if (row.fallback) ++counts[row.refusals.front()][row.op];
-  }
-  for (const auto& [reason, ops] : counts) {
-    std::vector<std::string> names;
-    int total = 0;
-    for (const auto& [op, count] : ops) {
-      names.push_back(count == 1 ? op : fmt::format("{} × {}", op, count));
-      total += count;
-    }
-    fmt::print(stderr, "note: {} {} on the reference backend, refused by {}: {}\n", total,
-               total == 1 ? "op runs" : "ops run", reason, join(names));
-  }
-}
 
 void print_results(const RunReport& report, bool several) {
   Table table(several ? std::vector<std::string>{"metric", "mean", "sd"}
@@ -152,15 +155,9 @@ int run(const Arguments& arguments) {
     next_step("assay run " + arguments.positionals().front());
     return kOk;
   }
-  {
-    // Found before the run, so that a configuration error leaves nothing behind and exits with 2.
-    const Problem problem(experiment, session.registry(), experiment.seeds.front());
-    const Trainer trainer(problem);
-    report_fallbacks(trainer.program(), experiment.backend.fallback, quiet);
-  }
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
-  Display display(quiet, arguments.has("verbose"));
+  Display display(experiment.backend.fallback, quiet, arguments.has("verbose"));
   RunReport report;
   try {
     report = resumes ? resume_experiment(experiment, session.registry(), arguments.text("resume"), display,

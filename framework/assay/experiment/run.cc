@@ -140,6 +140,7 @@ class RunFolder {
             RunObserver& observer) {
     if (opened_) return;
     opened_ = true;
+    observer.prepared(trainer.program());
     const std::string environment = environment_text(problem, trainer.program(), plugins);
     if (resumed_) {
       tell_what_changed(environment, observer);

@@ -30,6 +30,8 @@ class Trainer;
 class RunObserver {
  public:
   virtual ~RunObserver() = default;
+  /// The configuration holds, and the first programs are compiled; nothing has been written yet.
+  virtual void prepared(const Program& /*training step*/) {}
   virtual void begin_epoch(std::int64_t /*epoch*/, std::int64_t /*epochs*/, std::int64_t /*steps*/) {}
   virtual void step(std::int64_t /*step in epoch*/, double /*loss*/) {}
   virtual void end_epoch(std::int64_t /*epoch*/, const std::map<std::string, double>& /*metrics*/) {}
