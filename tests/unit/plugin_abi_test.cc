@@ -9,7 +9,7 @@ namespace {
 
 #if defined(__x86_64__) && defined(_GLIBCXX_RELEASE) && !defined(_GLIBCXX_DEBUG)
 TEST(PluginAbi, SizesAreThoseOfItsNumber) {
-  static_assert(ASSAY_PLUGIN_ABI == 2, "the sizes below are of ABI 2");
+  static_assert(ASSAY_PLUGIN_ABI == 3, "the sizes below are of ABI 3");
   struct Row {
     const char* type;
     std::size_t size, of_the_number;
