@@ -22,7 +22,7 @@ struct ProcessOptions {
   std::filesystem::path folder{};                    ///< working directory; empty: this process's
   std::map<std::string, std::string> environment{};  ///< added to this process's
   std::chrono::seconds limit{120};                   ///< then it is killed
-  std::size_t memory = 0;                            ///< bytes of address space; 0: no limit
+  std::size_t memory = 0;                            ///< bytes of address space; 0, or under a sanitizer: no limit
 };
 
 /// Runs `program` with these arguments. Both streams go to files, so that neither can block it.
