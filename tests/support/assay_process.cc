@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,14 +16,12 @@
 namespace assay::test {
 namespace {
 
-// A file without a name, which disappears with its descriptor.
+// A file in memory, which disappears with its descriptors.
 class Capture {
  public:
   Capture() {
-    std::string name = (std::filesystem::temp_directory_path() / "assay-output-XXXXXX").string();
-    descriptor_ = ::mkstemp(name.data());
-    if (descriptor_ < 0) throw std::runtime_error("no temporary file can be made");
-    ::unlink(name.c_str());
+    descriptor_ = ::memfd_create("output", MFD_CLOEXEC);
+    if (descriptor_ < 0) throw std::runtime_error("no file can be made in memory");
   }
   ~Capture() { ::close(descriptor_); }
   Capture(const Capture&) = delete;

@@ -1,10 +1,8 @@
 // Experiment files as trees: what is refused and how it is said, typed reading, overrides, extends, and
 // writing back.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "assay/core/random.h"
 #include "assay/experiment/config_tree.h"
@@ -12,6 +10,7 @@
 #include "assay/experiment/overrides.h"
 #include "assay/experiment/read_fields.h"
 #include "assay/experiment/yaml_parser.h"
+#include "support/temporary_directory.h"
 
 namespace assay {
 namespace {
@@ -199,14 +198,10 @@ TEST(Overrides, ReachByNameAndIndex) {
 
 class Extends : public ::testing::Test {
  protected:
-  Extends() { std::filesystem::create_directories(folder_); }
-  ~Extends() override { std::filesystem::remove_all(folder_); }
   std::filesystem::path write(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ / name) << text;
-    return folder_ / name;
+    return folder_.file(name, text);
   }
-  std::filesystem::path folder_ =
-      std::filesystem::temp_directory_path() / ("assay_extends_" + std::to_string(getpid()));
+  test::TemporaryDirectory folder_;
 };
 
 TEST_F(Extends, MergesMapsReplacesListsAndChangedTypes) {

@@ -3,9 +3,7 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
@@ -18,21 +16,14 @@
 #include "assay/experiment/experiment.h"
 #include "assay/experiment/run.h"
 #include "assay/experiment/yaml_parser.h"
+#include "support/temporary_directory.h"
 
 namespace assay {
 
 /// Registry, a temporary folder, and short ways from a text to what is made of it.
 class ExperimentTest : public ::testing::Test {
  protected:
-  ExperimentTest() {
-    register_builtin(registry_);
-    std::string name = ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    std::ranges::replace(name, '/', '_');  // of a parameterised test
-    folder_ = std::filesystem::temp_directory_path() / fmt::format("assay_{}_{}", getpid(), name);
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
-  }
-  ~ExperimentTest() override { std::filesystem::remove_all(folder_); }
+  ExperimentTest() { register_builtin(registry_); }
 
   Experiment read(const std::string& text) {
     return read_experiment(parse_yaml(text, "test.yaml"), "test.yaml", registry_);
@@ -58,8 +49,7 @@ class ExperimentTest : public ::testing::Test {
   }
 
   std::string write(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ / name) << text;
-    return (folder_ / name).string();
+    return temporary_.file(name, text).string();
   }
 
   static std::string contents(const std::filesystem::path& path) {
@@ -69,7 +59,8 @@ class ExperimentTest : public ::testing::Test {
   }
 
   Registry registry_;
-  std::filesystem::path folder_;
+  const test::TemporaryDirectory temporary_;
+  const std::filesystem::path& folder_ = temporary_.path();
 
  private:
   std::vector<std::unique_ptr<Experiment>> experiments_;

@@ -3,13 +3,13 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <stdlib.h>
 
 #include <atomic>
 #include <csignal>
 #include <nlohmann/json.hpp>
 
 #include "assay/command.h"
+#include "assay/core/scratch_folder.h"
 #include "assay/core/utf8.h"
 #include "assay/experiment/weights_hash.h"
 #include "assay/session.h"
@@ -34,26 +34,6 @@ class ReproduceProgress final : public RunObserver {
 
  private:
   ProgressBar bar_;
-};
-
-// A folder that goes when the command ends.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "assay-reproduce-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw Error(fmt::format("'{}' cannot be made", name));
-    path_ = name;
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
 };
 
 std::string distance_text(std::uint64_t ulps) {
@@ -191,7 +171,7 @@ void print_reproduction_as_json(const Reproduction& result) {
 int run_reproduce(const Arguments& arguments) {
   Session session(arguments);
   const std::string& folder = arguments.positionals().front();
-  const ScratchFolder scratch;
+  const ScratchFolder scratch("assay-reproduce");
   std::signal(SIGINT, stop_reproducing);
   std::signal(SIGTERM, stop_reproducing);
   Reproduction result;
