@@ -102,6 +102,7 @@ Offer held_to_its_site(Offer offer, const Site& site, const Guard& guard) {
     if (kernel == nullptr) throw guard.error("binds no kernel");
     return kernel;
   };
+  put_under(plan->accuracy.algebra.formula, guard);
   return offer;
 }
 
@@ -143,6 +144,7 @@ OpDef guarded(OpDef def, const std::string& owner) {
   put_under(def.infer, guard_of("shape rule", "op", def.name, owner));
   put_under(def.derivative, guard_of("derivative rule", "op", def.name, owner));
   put_under(def.expand, guard_of("expansion", "op", def.name, owner));
+  put_under(def.multiply_adds, guard_of("count of multiply-adds", "op", def.name, owner));
   return def;
 }
 
