@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <iterator>
 #include <sstream>
 
 #include "assay/core/bound.h"
@@ -106,6 +107,16 @@ void compare(const Claim& claim, const KnownValue& known, Outcome& outcome) {
 }
 
 }  // namespace
+
+const std::vector<KnownValue>& known_values() {
+  static const std::vector<KnownValue> kAll = [] {
+    std::vector<KnownValue> all = known_functions();
+    for (auto* const part : {known_tensor_ops, known_updates})
+      std::ranges::move(part(), std::back_inserter(all));
+    return all;
+  }();
+  return kAll;
+}
 
 Outcome check_known(const Registry& registry, const Backend& reference, const Backend& backend,
                     const KnownValue& known, DType dtype) {

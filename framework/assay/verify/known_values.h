@@ -27,8 +27,27 @@ struct KnownValue {
   std::string source;  ///< "on paper", or the program
 };
 
-/// At least one for every built-in op, sorted by op (known_values_table.cc).
+/// At least one for every built-in op, those of an op in their order.
 const std::vector<KnownValue>& known_values();
+
+// The parts that known_values() is made of, each in a file of its name. Inputs are sums of a few powers of
+// two, so that every dtype holds them exactly.
+std::vector<KnownValue> known_functions();
+std::vector<KnownValue> known_tensor_ops();
+std::vector<KnownValue> known_updates();
+
+// Where their numbers come from.
+inline constexpr const char* kPaper = "on paper";
+inline constexpr const char* kMpmath = "by the formula in mpmath 1.3 at 50 digits";
+/// λ and λα of selu and the 0.044715 of gelu are the f64 numbers that the op is defined by.
+inline constexpr const char* kConstants =
+    "by the formula in mpmath 1.3 at 50 digits, its constants as f64 has them";
+inline constexpr const char* kDifferentiated =
+    "by numerical differentiation of the function in mpmath 1.3 at 50 digits";
+inline constexpr const char* kPyTorch = "from PyTorch 2.15 in f64, whose numbers are exact here";
+inline constexpr const char* kOptimizer =
+    "on paper, two steps from zero moments; PyTorch 2.15's optimizer agrees in f64";
+inline constexpr const char* kPhilox = "by Philox4x32-10 written from its paper (Salmon et al. 2011)";
 
 /// V: the backend's result is within the op's running error bound of the known value, and the reference in
 /// quad agrees with it to the accuracy that quad has. Skipped where the backend
