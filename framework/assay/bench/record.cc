@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <concepts>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 #include "assay/bench/statistics.h"
 #include "assay/core/error.h"
@@ -30,100 +32,102 @@ Json environment() {
           {"instructions", name_of(selected_isa())}};
 }
 
+template <class T, class U>
+concept Same = std::same_as<std::remove_const_t<T>, U>;
+
+// The fields of a record by their names, for writing and for reading.
+template <Same<MemoryReport> T>
+void each_field(T& memory, auto visit) {
+  visit("arena_bytes", memory.arena_bytes);
+  visit("largest_scratch_bytes", memory.largest_scratch_bytes);
+  visit("state_bytes", memory.state_bytes);
+  visit("constant_bytes", memory.constant_bytes);
+  visit("value_bytes", memory.value_bytes);
+  visit("liveness_bytes", memory.liveness_bytes);
+  visit("reorders", memory.reorders);
+}
+template <Same<Facts> T>
+void each_field(T& facts, auto visit) {
+  visit("batch", facts.rows);
+  visit("parameters", facts.parameters);
+  visit("multiply_adds", facts.multiply_adds);
+  visit("threads", facts.threads);
+  visit("description", facts.backend);
+  visit("ops", facts.ops);
+  visit("fallbacks", facts.fallbacks);
+  visit("prepare_seconds", facts.prepare_seconds);
+  visit("compile_seconds", facts.compile_seconds);
+  visit("memory", facts.memory);
+}
+template <Same<OpTime> T>
+void each_field(T& time, auto visit) {
+  visit("op", time.op);
+  visit("layer", time.layer);
+  visit("backward", time.backward);
+  visit("backend", time.backend);
+  visit("implementation", time.implementation);
+  visit("seconds", time.seconds);
+  visit("multiply_adds", time.multiply_adds);
+}
+template <Same<Measurement> T>
+void each_field(T& m, auto visit) {
+  visit("file", m.file);
+  visit("experiment", m.experiment);
+  visit("backend", m.backend);
+  visit("dtype", m.dtype);
+  visit("peak_bytes", m.peak_bytes);
+  visit("steps_per_round", m.steps_per_round);
+  visit("seconds", m.seconds);
+  visit("facts", m.facts);
+}
+
+// MemoryReport is no record of this namespace, in which the library looks for to_json() and from_json().
+template <class Record>
+void write(Json& json, const Record& record) {
+  each_field(record, [&]<class Field>(const char* name, const Field& field) {
+    if constexpr (std::same_as<Field, MemoryReport>) {
+      write(json[name], field);
+    } else {
+      json[name] = field;
+    }
+  });
+}
+template <class Record>
+void read(const Json& json, Record& record) {
+  each_field(record, [&]<class Field>(const char* name, Field& field) {
+    if constexpr (std::same_as<Field, MemoryReport>) {
+      read(json.at(name), field);
+    } else {
+      json.at(name).get_to(field);
+    }
+  });
+}
+
 }  // namespace
 
-void to_json(Json& json, const Facts& facts) {
-  const MemoryReport& memory = facts.memory;
-  json = {{"batch", facts.rows},
-          {"parameters", facts.parameters},
-          {"multiply_adds", facts.multiply_adds},
-          {"threads", facts.threads},
-          {"description", facts.backend},
-          {"ops", facts.ops},
-          {"fallbacks", facts.fallbacks},
-          {"prepare_seconds", facts.prepare_seconds},
-          {"compile_seconds", facts.compile_seconds},
-          {"memory",
-           {{"arena_bytes", memory.arena_bytes},
-            {"largest_scratch_bytes", memory.largest_scratch_bytes},
-            {"state_bytes", memory.state_bytes},
-            {"constant_bytes", memory.constant_bytes},
-            {"value_bytes", memory.value_bytes},
-            {"liveness_bytes", memory.liveness_bytes},
-            {"reorders", memory.reorders}}}};
-}
+void to_json(Json& json, const Facts& facts) { write(json, facts); }
+void from_json(const Json& json, Facts& facts) { read(json, facts); }
+void to_json(Json& json, const OpTime& time) { write(json, time); }
+void from_json(const Json& json, OpTime& time) { read(json, time); }
 
-void from_json(const Json& json, Facts& facts) {
-  json.at("batch").get_to(facts.rows);
-  json.at("parameters").get_to(facts.parameters);
-  json.at("multiply_adds").get_to(facts.multiply_adds);
-  json.at("threads").get_to(facts.threads);
-  json.at("description").get_to(facts.backend);
-  json.at("ops").get_to(facts.ops);
-  json.at("fallbacks").get_to(facts.fallbacks);
-  json.at("prepare_seconds").get_to(facts.prepare_seconds);
-  json.at("compile_seconds").get_to(facts.compile_seconds);
-  const Json& memory = json.at("memory");
-  memory.at("arena_bytes").get_to(facts.memory.arena_bytes);
-  memory.at("largest_scratch_bytes").get_to(facts.memory.largest_scratch_bytes);
-  memory.at("state_bytes").get_to(facts.memory.state_bytes);
-  memory.at("constant_bytes").get_to(facts.memory.constant_bytes);
-  memory.at("value_bytes").get_to(facts.memory.value_bytes);
-  memory.at("liveness_bytes").get_to(facts.memory.liveness_bytes);
-  memory.at("reorders").get_to(facts.memory.reorders);
-}
-
-void to_json(Json& json, const OpTime& time) {
-  json = {{"op", time.op},
-          {"layer", time.layer},
-          {"backward", time.backward},
-          {"backend", time.backend},
-          {"implementation", time.implementation},
-          {"seconds", time.seconds},
-          {"multiply_adds", time.multiply_adds}};
-}
-
-void from_json(const Json& json, OpTime& time) {
-  json.at("op").get_to(time.op);
-  json.at("layer").get_to(time.layer);
-  json.at("backward").get_to(time.backward);
-  json.at("backend").get_to(time.backend);
-  json.at("implementation").get_to(time.implementation);
-  json.at("seconds").get_to(time.seconds);
-  json.at("multiply_adds").get_to(time.multiply_adds);
-}
-
+// What follows from the rounds is written for those who read reports by other means, and not read again.
 void to_json(Json& json, const Measurement& m) {
   const Summary summary = summarize(m.seconds);
-  json = {{"file", m.file},
-          {"experiment", m.experiment},
-          {"backend", m.backend},
-          {"dtype", m.dtype},
-          {"median_seconds", summary.median},
-          {"lower_quartile_seconds", summary.lower_quartile},
-          {"upper_quartile_seconds", summary.upper_quartile},
-          {"minimum_seconds", summary.minimum},
-          {"samples_per_second", static_cast<double>(m.facts.rows) / summary.median},
-          {"gflops", 2 * m.facts.multiply_adds / summary.median * 1e-9},
-          {"peak_bytes", m.peak_bytes},
-          {"allocations_per_step", m.allocations ? Json(*m.allocations) : Json()},
-          {"steps_per_round", m.steps_per_round},
-          {"seconds", m.seconds},
-          {"facts", m.facts}};
+  json["median_seconds"] = summary.median;
+  json["lower_quartile_seconds"] = summary.lower_quartile;
+  json["upper_quartile_seconds"] = summary.upper_quartile;
+  json["minimum_seconds"] = summary.minimum;
+  json["samples_per_second"] = static_cast<double>(m.facts.rows) / summary.median;
+  json["gflops"] = 2 * m.facts.multiply_adds / summary.median * 1e-9;
+  write(json, m);
+  json["allocations_per_step"] = m.allocations ? Json(*m.allocations) : Json();
   if (!m.profile.empty()) json["profile"] = m.profile;
 }
 
 void from_json(const Json& json, Measurement& m) {
-  json.at("file").get_to(m.file);
-  json.at("experiment").get_to(m.experiment);
-  json.at("backend").get_to(m.backend);
-  json.at("dtype").get_to(m.dtype);
-  json.at("peak_bytes").get_to(m.peak_bytes);
+  read(json, m);
   if (const Json& allocations = json.at("allocations_per_step"); !allocations.is_null())
     m.allocations = allocations.get<double>();
-  json.at("steps_per_round").get_to(m.steps_per_round);
-  json.at("seconds").get_to(m.seconds);
-  json.at("facts").get_to(m.facts);
   if (json.contains("profile")) json["profile"].get_to(m.profile);
 }
 
