@@ -1,6 +1,4 @@
 // Offers for linear, with or without an activation behind it, and matmul.
-#include <cstring>
-
 #include "assay/program/descent.h"
 #include "assay/program/matmul_products.h"
 #include "backends/eigen/offers.h"
@@ -35,19 +33,18 @@ template <class T>
 Offer offer_descent(const Site& site, const Kernels<T>& kernels) {
   const auto found = descent_of(site);
   if (const Refusal* refusal = std::get_if<Refusal>(&found)) return *refusal;
+  const DescentSite descent = std::get<DescentSite>(found);
   const MatmulProducts products = matmul_products(site);
   if (products.offsets.size() != 1) return Refusal{"a batch of products"};
   const Gemm product =
       kernels.plan_gemm(products.m, products.n, products.k, products.transpose_a, products.transpose_b);
-  Plan plan = make_plan(
-      implementation("gemm", kernels) + "+sgd_update",
-      [product, &kernels, at = std::get<DescentSite>(found), bytes = site.output().bytes()](const Io& io) {
-        if (io.out<void>(0) != io.in<void>(at.weight))
-          std::memcpy(io.out<void>(0), io.in<void>(at.weight), bytes);
-        kernels.gemm(product, io.in<T>(0), io.in<T>(1), io.out<T>(0), io.scratch, -*io.in<T>(at.rate));
+  Plan plan =
+      make_plan(implementation("gemm", kernels) + "+sgd_update", [product, &kernels, descent](const Io& io) {
+        descent.begin(io);
+        kernels.gemm(product, io.in<T>(0), io.in<T>(1), io.out<T>(0), io.scratch, -*io.in<T>(descent.rate));
       });
   plan.scratch_bytes = product.scratch_bytes;
-  plan.in_place = {{0, static_cast<int>(std::get<DescentSite>(found).weight)}};
+  plan.in_place = {descent.in_place()};
   return plan;
 }
 

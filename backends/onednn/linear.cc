@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "assay/program/descent.h"
 #include "backends/onednn/accuracy.h"
@@ -69,7 +68,7 @@ MemoryDesc operand(const Shape& shape, int rank, bool transposed) {
 Offer offer_descent(const Context& context, const Site& site) {
   const auto found = descent_of(site);
   if (const Refusal* refusal = std::get_if<Refusal>(&found)) return *refusal;
-  const std::size_t weight = std::get<DescentSite>(found).weight, rate = std::get<DescentSite>(found).rate;
+  const DescentSite descent = std::get<DescentSite>(found);
   const Shape& a = site.input(0).shape;
   const Shape& b = site.input(1).shape;
   if (a.rank() != 2 || b.rank() != 2) return Refusal{"a batch of products"};
@@ -87,13 +86,13 @@ Offer offer_descent(const Context& context, const Site& site) {
   Offer offer = sequence.plan("matmul+sgd_update");
   Plan* plan = std::get_if<Plan>(&offer);
   if (plan == nullptr) return offer;
-  plan->in_place = {{0, static_cast<int>(weight)}};
-  plan->bind = [=, product = plan->bind, threads = context.threads, scale = loops().scale,
-                bytes = site.output().bytes()]() -> KernelPtr {
+  plan->in_place = {descent.in_place()};
+  plan->bind = [=, product = plan->bind, threads = context.threads, scale = loops().scale]() -> KernelPtr {
     return make_kernel([=, product = std::shared_ptr<const Kernel>(product())](const Io& io) {
-      if (io.out<void>(0) != io.in<void>(weight)) std::memcpy(io.out<void>(0), io.in<void>(weight), bytes);
+      descent.begin(io);
       // The step lies at the start of the scratch, where it was booked.
-      scale(count, threads, -*io.in<float>(rate), io.in<float>(scaled), static_cast<float*>(io.scratch));
+      scale(count, threads, -*io.in<float>(descent.rate), io.in<float>(scaled),
+            static_cast<float*>(io.scratch));
       product->run(io);
     });
   };

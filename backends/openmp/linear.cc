@@ -1,5 +1,4 @@
 // Offers for linear, with or without an activation behind it, and matmul.
-#include <cstring>
 #include <vector>
 
 #include "assay/program/descent.h"
@@ -69,21 +68,20 @@ template <class T>
 Offer plan_descent(const Site& site, const Target<T>& target) {
   const auto found = descent_of(site);
   if (const Refusal* refusal = std::get_if<Refusal>(&found)) return *refusal;
+  const DescentSite descent = std::get<DescentSite>(found);
   const MatmulProducts products = matmul_products(site);
   if (products.offsets.size() != 1) return Refusal{"a batch of products"};
   const GemmPlan product = target.kernels.plan_gemm(shape_of(products), target.threads);
-  Plan plan =
-      make_plan(target.implementation("gemm") + "+sgd_update", [product, at = std::get<DescentSite>(found),
-                                                                run = target.kernels.gemm,
-                                                                bytes = site.output().bytes()](const Io& io) {
-        if (io.out<void>(0) != io.in<void>(at.weight))
-          std::memcpy(io.out<void>(0), io.in<void>(at.weight), bytes);
-        run(product,
-            {.a = io.in<T>(0), .b = io.in<T>(1), .c = io.out<T>(0), .alpha = -*io.in<T>(at.rate), .beta = 1},
-            io.scratch);
-      });
+  Plan plan = make_plan(target.implementation("gemm") + "+sgd_update", [product, descent,
+                                                                        run = target.kernels.gemm](
+                                                                           const Io& io) {
+    descent.begin(io);
+    run(product,
+        {.a = io.in<T>(0), .b = io.in<T>(1), .c = io.out<T>(0), .alpha = -*io.in<T>(descent.rate), .beta = 1},
+        io.scratch);
+  });
   plan.scratch_bytes = product.scratch_bytes;
-  plan.in_place = {{0, static_cast<int>(std::get<DescentSite>(found).weight)}};
+  plan.in_place = {descent.in_place()};
   return plan;
 }
 

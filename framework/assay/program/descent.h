@@ -2,6 +2,7 @@
 // adds to what a product's result holds does without writing and reading the gradient.
 #pragma once
 
+#include <cstring>
 #include <variant>
 
 #include "assay/program/backend.h"
@@ -13,8 +14,15 @@ inline Pattern descent_pattern() { return {"gradient + update", {{"matmul"}, {"s
 
 /// Where the operands of a site matched by descent_pattern() are, besides A and B, inputs 0 and 1.
 struct DescentSite {
-  std::size_t weight;  ///< output 0 may be written over it
-  std::size_t rate;    ///< η, a scalar
+  std::size_t weight;
+  std::size_t rate;   ///< η, a scalar
+  std::size_t bytes;  ///< of the weight
+
+  InPlace in_place() const { return {0, static_cast<int>(weight)}; }
+  /// Puts the weight into the result, where it does not lie there already: the product is added to it.
+  void begin(const Io& io) const {
+    if (io.out<void>(0) != io.in<void>(weight)) std::memcpy(io.out<void>(0), io.in<void>(weight), bytes);
+  }
 };
 
 /// Refuses where the product is not the gradient, or more than w − η A B is wanted.
@@ -22,10 +30,9 @@ inline std::variant<DescentSite, Refusal> descent_of(const Site& site) {
   const SiteOp& update = site.ops[1];
   if (update.operands[1].op != 0 || update.operands[0].op >= 0 || update.operands[2].op >= 0)
     return Refusal{"the product is not the gradient of the update"};
-  if (update.fields->number("weight_decay") != 0.0)
-    return Refusal{"weight_decay reads the weight once more"};
+  if (update.fields->number("weight_decay") != 0.0) return Refusal{"weight_decay reads the weight once more"};
   return DescentSite{static_cast<std::size_t>(update.operands[0].index),
-                     static_cast<std::size_t>(update.operands[2].index)};
+                     static_cast<std::size_t>(update.operands[2].index), site.output().bytes()};
 }
 
 }  // namespace assay
