@@ -9,6 +9,7 @@
 #include "assay/data/safetensors.h"
 #include "cli/command_line.h"
 #include "support/markdown.h"
+#include "support/requirement.h"
 
 namespace assay::test {
 namespace {
@@ -31,8 +32,7 @@ class Readme : public CommandLine {
 };
 
 TEST_F(Readme, EveryCommandRuns) {
-  if (!std::filesystem::exists("/usr/share/datasets/fashion-mnist"))
-    GTEST_SKIP() << "the package dataset-fashion-mnist is not installed";
+  ASSAY_NEEDS(std::filesystem::exists("/usr/share/datasets/fashion-mnist"), "package dataset-fashion-mnist");
   ProcessResult last;
   int ran = 0;
   for (const MarkdownBlock& block : blocks_) {
@@ -74,7 +74,7 @@ TEST_F(Readme, EveryFileThatItNamesIsThere) {
 TEST_F(Readme, ThePyTorchLoaderReadsTheWeights) {
   constexpr const char* kPython = "/usr/bin/python3";
   if (!std::filesystem::exists(kPython) || run_process(kPython, {"-c", "import torch"}).exit_code != 0)
-    GTEST_SKIP() << "python3-torch is not installed";
+    GTEST_SKIP() << "no python3-torch, which not every distribution has";
   std::string script;
   for (const MarkdownBlock& block : blocks_) {
     if (block.marked && block.language == "python") script += block.text;

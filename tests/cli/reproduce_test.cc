@@ -4,6 +4,7 @@
 #include "assay/data/safetensors.h"
 #include "assay/experiment/checkpoint.h"
 #include "cli/command_line.h"
+#include "support/requirement.h"
 
 namespace assay::test {
 namespace {
@@ -128,7 +129,7 @@ TEST_F(ReproduceRun, AnotherStateOfTheRepositoryIsShownAndIsNoOtherResult) {
     const ProcessResult result = run_process("/usr/bin/git", words, {.folder = folder_ / "project"});
     EXPECT_EQ(result.exit_code, 0) << result.err;
   };
-  if (!std::filesystem::exists("/usr/bin/git")) GTEST_SKIP() << "git is not installed";
+  ASSAY_NEEDS(std::filesystem::exists("/usr/bin/git"), "git");
   const std::string experiment = write("project/small.yaml", ExperimentLines{}.text());
   git({"init", "--quiet"});
   git({"add", "."});

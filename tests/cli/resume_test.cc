@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "cli/command_line.h"
+#include "support/requirement.h"
 
 namespace assay::test {
 namespace {
@@ -153,9 +154,10 @@ TEST_F(Resume, TakesNothingThatWouldMakeItAnotherRun) {
 // Every system call by which a run changes its folder fails once, or is the last one before a kill: the run
 // ends with an error or is gone, and what it left is continued as if nothing had been.
 TEST_F(Resume, AfterAFaultInAnySystemCall) {
+  ASSAY_NEEDS(std::filesystem::exists("/usr/bin/strace"), "strace");
   const ProcessResult probe =
       run_process("/usr/bin/strace", {"-qq", "-f", "-o", "/dev/null", "-e", "trace=fsync", "/bin/true"});
-  if (probe.exit_code != 0) GTEST_SKIP() << "strace is not installed, or may not trace";
+  if (probe.exit_code != 0) GTEST_SKIP() << "strace may not trace here: " << probe.err;
   std::string text = contents(experiment_);
   text.replace(text.find("epochs: 40, batch_size: 4"), 25, "epochs: 3, batch_size: 60");
   text.replace(text.find("every: 100"), 10, "every: 5");

@@ -62,6 +62,15 @@ TEST_F(Sweep, IsNotTakenForAnExperiment) {
     EXPECT_NE(expect(2, {command, sweep}).err.find("run it with assay sweep"), std::string::npos) << command;
 }
 
+TEST_F(Sweep, TakesNoExperimentForASweep) {
+  const std::string error =
+      expect(2, {"sweep", source_file("experiments/seed/worked_example.yaml").string()}).err;
+  EXPECT_NE(error.find("this file describes an experiment, not a sweep"), std::string::npos) << error;
+  EXPECT_NE(error.find("run it with assay run"), std::string::npos) << error;
+  EXPECT_EQ(error.find("lacks the key"), std::string::npos)
+      << "one error, not what a sweep would have: " << error;
+}
+
 TEST_F(Sweep, RunsEveryTrialOnceBestFirst) {
   const std::string sweep = file({});
   EXPECT_EQ(occurrences(plan(sweep), "  new  "), 4u) << plan(sweep);

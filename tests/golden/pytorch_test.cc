@@ -10,6 +10,7 @@
 #include "assay/data/npz.h"
 #include "assay/registry/registry.h"
 #include "support/assay_process.h"
+#include "support/requirement.h"
 #include "support/temporary_directory.h"
 
 namespace assay {
@@ -37,8 +38,7 @@ class PyTorch : public ::testing::TestWithParam<Setting> {
   void SetUp() override {
     Registry registry;
     register_builtin(registry);
-    if (registry.backends.find(GetParam().backend) == nullptr)
-      GTEST_SKIP() << GetParam().backend << " is not in this build";
+    ASSAY_NEEDS(registry.backends.find(GetParam().backend) != nullptr, GetParam().backend + " in this build");
   }
 };
 

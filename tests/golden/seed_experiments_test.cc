@@ -11,6 +11,7 @@
 #include "golden/declared_functions.h"
 #include "golden/on_paper.h"
 #include "support/assay_process.h"
+#include "support/requirement.h"
 #include "support/temporary_directory.h"
 
 namespace assay::golden {
@@ -141,8 +142,8 @@ class SeedExperiments : public ::testing::TestWithParam<Setting> {
  protected:
   SeedExperiments() { register_builtin(registry_); }
   void SetUp() override {
-    if (registry_.backends.find(GetParam().backend) == nullptr)
-      GTEST_SKIP() << GetParam().backend << " is not in this build";
+    ASSAY_NEEDS(registry_.backends.find(GetParam().backend) != nullptr,
+                GetParam().backend + " in this build");
   }
   Registry registry_;
 };

@@ -248,6 +248,7 @@ TEST_F(Bench, OtherJsonIsRefused) {
     }
   };
   EXPECT_THAT(refusal("{"), HasSubstr("is no JSON"));
+  EXPECT_THROW(read_report(folder_ / "nowhere.json"), Error);
   EXPECT_THAT(refusal("[1]"), HasSubstr("is no report of assay bench"));
   EXPECT_THAT(refusal(R"({"format": "other"})"), HasSubstr("is no report of assay bench"));
   EXPECT_THAT(refusal(R"({"format": "assay-bench", "version": 2})"), HasSubstr("of another version"));

@@ -1,7 +1,9 @@
 // Shapes, scalars and random numbers: the facts the rest builds on.
 #include <gtest/gtest.h>
 
+#include "assay/core/bound.h"
 #include "assay/core/error.h"
+#include "assay/core/number_beside.h"
 #include "assay/core/quad.h"
 #include "assay/core/random.h"
 #include "assay/core/tensor.h"
@@ -49,6 +51,19 @@ TEST(Lattice, OverflowAndRemainderStick) {
   EXPECT_FALSE((Lattice(3) / Lattice(2)).valid());
   EXPECT_FALSE((big + big) == (big + big));
   EXPECT_TRUE(Lattice(6) / Lattice(2) == Lattice(3));
+}
+
+template <class T>
+class EveryScalar : public ::testing::Test {};
+using Scalars = ::testing::Types<float, double, Quad, Dual<double>, Dual<Quad>, Bound32, Bound64>;
+TYPED_TEST_SUITE(EveryScalar, Scalars);
+
+TYPED_TEST(EveryScalar, TakesNumbersBesideItInFunctionsOfTwo) {
+  const TypeParam x(1.5);
+  EXPECT_TRUE(maximum(x, 0) == x && maximum(0, x) == x && maximum(x, 2.25) == TypeParam(2.25));
+  EXPECT_TRUE(minimum(x, 2) == x && minimum(2, x) == x && minimum(x, 0.25) == TypeParam(0.25));
+  EXPECT_TRUE(value_of(pow(x, 2)) == value_of(pow(x, TypeParam(2))));
+  EXPECT_TRUE(value_of(pow(2, x)) == value_of(pow(TypeParam(2), x)));
 }
 
 TEST(Tensor, ConvertsThroughEveryDtype) {

@@ -9,6 +9,7 @@
 #include "assay/ops/activation.h"
 #include "assay/ops/linear.h"
 #include "support/forced_isa.h"
+#include "support/requirement.h"
 #include "unit/backend_runner.h"
 
 namespace assay {
@@ -28,7 +29,7 @@ class CpuBackends : public ::testing::TestWithParam<Subject> {
   void SetUp() override {
     if (!is_supported(GetParam().isa)) GTEST_SKIP() << "this processor has no " << name_of(GetParam().isa);
     forced_.emplace(GetParam().isa);
-    if (!runner_.select(GetParam().backend, 2)) GTEST_SKIP() << "built without " << GetParam().backend;
+    ASSAY_NEEDS(runner_.select(GetParam().backend, 2), GetParam().backend << " in this build");
   }
 
   std::optional<testing::ForcedIsa> forced_;
@@ -146,7 +147,7 @@ INSTANTIATE_TEST_SUITE_P(, CpuBackends, ::testing::ValuesIn(subjects()), [](cons
 
 TEST(EigenRefusals, SayInWordsWhatItDoesNotCompute) {
   testing::BackendRunner runner;
-  if (!runner.select("eigen", 1)) GTEST_SKIP() << "built without Eigen";
+  ASSAY_NEEDS(runner.select("eigen", 1), "eigen in this build");
   const Shape shape{2, 3};
   runner.expect_refusal("exp", {{DType::quad, shape}}, {},
                         "dtype quad (the Eigen backend computes in f32 and f64)");
@@ -156,7 +157,7 @@ TEST(EigenRefusals, SayInWordsWhatItDoesNotCompute) {
 
 TEST(OpenmpRefusals, SayInWordsWhatItDoesNotCompute) {
   testing::BackendRunner runner;
-  if (!runner.select("openmp", 1)) GTEST_SKIP() << "built without OpenMP";
+  ASSAY_NEEDS(runner.select("openmp", 1), "openmp in this build");
   runner.expect_refusal("sum", {{DType::quad, Shape{2, 3}}}, {},
                         "dtype quad (the openmp backend computes in f32 and f64)");
 }

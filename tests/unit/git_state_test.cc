@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/assay_process.h"
+#include "support/requirement.h"
 #include "support/temporary_directory.h"
 
 namespace assay {
@@ -13,9 +14,7 @@ namespace {
 
 class GitStateTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    if (!std::filesystem::exists("/usr/bin/git")) GTEST_SKIP() << "git is not installed";
-  }
+  void SetUp() override { ASSAY_NEEDS(std::filesystem::exists("/usr/bin/git"), "git"); }
   std::string git(std::vector<std::string> words, const std::filesystem::path& where) const {
     words.insert(words.begin(),
                  {"-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"});

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "support/forced_isa.h"
+#include "support/requirement.h"
 #include "unit/backend_runner.h"
 
 namespace assay {
@@ -23,7 +24,7 @@ class OpenmpBackend : public ::testing::TestWithParam<Isa> {
   void SetUp() override {
     if (!is_supported(GetParam())) GTEST_SKIP() << "this processor has no " << name_of(GetParam());
     forced_.emplace(GetParam());
-    if (!runner_.select("openmp", 3)) GTEST_SKIP() << "built without OpenMP";
+    ASSAY_NEEDS(runner_.select("openmp", 3), "openmp in this build");
   }
 
   std::vector<Tensor> run(std::string_view op, const std::vector<Tensor>& inputs, const Fields& fields = {}) {

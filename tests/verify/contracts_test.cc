@@ -13,6 +13,7 @@
 #include "backends/onednn/accuracy.h"
 #include "backends/openmp/accuracy.h"
 #include "support/forced_isa.h"
+#include "support/requirement.h"
 
 namespace assay {
 namespace {
@@ -73,7 +74,7 @@ TEST(ContractTables, AreSwept) {
 TEST(Defects, AreRefused) {
   Registry registry;
   register_builtin(registry);
-  if (registry.backends.find("onednn") == nullptr) GTEST_SKIP() << "built without oneDNN";
+  ASSAY_NEEDS(registry.backends.find("onednn") != nullptr, "onednn in this build");
   const verify::ContractReport report = verify::verify_contracts(
       registry, {.backends = {"onednn"}, .dtypes = {DType::f32}, .stride = std::uint64_t{1} << 26});
   for (const onednn::Defect& defect : onednn::kDefects) {

@@ -10,6 +10,7 @@
 #include "assay/verify/conformance.h"
 #include "assay/verify/experiment.h"
 #include "support/assay_process.h"
+#include "support/requirement.h"
 
 namespace assay::verify {
 namespace {
@@ -46,9 +47,7 @@ class FirstParting : public ::testing::TestWithParam<std::string> {
     if (registry_.backends.find("openmp") != nullptr)
       faults::damage_backend(registry_, "openmp", GetParam(), {.damage = spoil});
   }
-  void SetUp() override {
-    if (registry_.backends.find("openmp") == nullptr) GTEST_SKIP() << "built without OpenMP";
-  }
+  void SetUp() override { ASSAY_NEEDS(registry_.backends.find("openmp") != nullptr, "openmp in this build"); }
   Registry registry_;
 };
 
