@@ -138,13 +138,14 @@ std::string to_report(std::span<const Measurement> measurements) {
 }
 
 std::vector<Measurement> read_report(const std::filesystem::path& path) {
-  const std::vector<std::byte> bytes = file::read(path);
-  const auto* text = reinterpret_cast<const char*>(bytes.data());
-  const Json json = Json::parse(text, text + bytes.size(), nullptr, false);
   const auto refuse = [&](const std::string& what) {
     return Error(fmt::format("'{}' {}", path.string(), what))
         .help("write one with: assay bench FILE --format json > BASE.json");
   };
+  if (!std::filesystem::exists(path)) throw refuse("is not there");
+  const std::vector<std::byte> bytes = file::read(path);
+  const auto* text = reinterpret_cast<const char*>(bytes.data());
+  const Json json = Json::parse(text, text + bytes.size(), nullptr, false);
   if (json.is_discarded()) throw refuse("is no JSON");
   if (!json.is_object() || !json.contains("format") || json["format"] != kFormat)
     throw refuse("is no report of assay bench");

@@ -24,6 +24,13 @@ class SweepReader {
   void read() {
     MapReader top(root_, diagnostics_, "the sweep");
     if (!top.valid()) diagnostics_.throw_if_any();
+    if (const ConfigNode* model = root_.find("model");
+        model != nullptr && root_.find("experiment") == nullptr) {
+      report(diagnostics_, *model, "this file describes an experiment, not a sweep",
+             "an experiment holds its model so",
+             "run it with assay run, or name it under the key 'experiment' of a sweep");
+      diagnostics_.throw_if_any();
+    }
     if (const ConfigNode* version = top.required("assay"))
       read_integer(*version, diagnostics_, "'assay'", 1, 1);
     if (const ConfigNode* name = top.required("name")) read_name(*name);
