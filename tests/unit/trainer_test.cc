@@ -18,17 +18,17 @@ struct Slope {
   std::string train = "{epochs: 1, batch_size: 4}";
   std::string dtype = "f64";
   std::string more{};
+  std::string layers = "[{type: dense, name: neuron, units: 1, bias: false, init: {weight: [[1]]}}]";
 
   std::string text() const {
     return fmt::format(
         "assay: 1\nname: slope\nnumeric: {{dtype: {}}}\n"
         "data: {{type: inline, x: {}, y: {}, shuffle: false}}\n"
-        "model: {{input: [1], layers: [{{type: dense, name: neuron, units: 1, bias: false, init: {{weight: "
-        "[[1]]}}}}]}}\n"
+        "model: {{input: [1], layers: {}}}\n"
         "loss: {{type: half_squared_error}}\n"
         "optimizer: {{type: sgd, learning_rate: {}}}\n"
         "train: {}\n{}\n",
-        dtype, x, y, learning_rate, train, more);
+        dtype, x, y, layers, learning_rate, train, more);
   }
 };
 
@@ -145,6 +145,23 @@ TEST_F(TrainerTest, ReplaysAcrossEpochs) {
   // |w| = 1.5ⁿ; w² passes 2¹²⁸ for n ≥ 64 / log₂ 1.5 = 109.4, in step 111 = 22 · 5 + 1.
   EXPECT_EQ(result.status, TrainingResult::Status::diverged);
   EXPECT_NE(result.diagnosis.find("step 111 (epoch 23, batch 1)"), std::string::npos) << result.diagnosis;
+}
+
+// a = σ(b), L = ½ (a − y)²: the first step takes b to −∞, and from there on a = 0, ∂L/∂b = 0 and L = ½ y².
+// Only the look at the states, every kInterval steps, sees it.
+TEST_F(TrainerTest, AParameterThatNoLossShowsIsFound) {
+  const TrainingResult result =
+      train({.x = "[[0]]",
+             .y = "[[-1000]]",
+             .learning_rate = 3e38,
+             .train = "{epochs: 200, batch_size: 1}",
+             .dtype = "f32",
+             .layers = "[{type: dense, name: neuron, units: 1, init: {weight: [[1]], bias: [0]}}, sigmoid]"})
+          .result;
+  EXPECT_EQ(result.status, TrainingResult::Status::diverged);
+  EXPECT_LE(result.steps, 64);
+  for (const char* part : {"step 1 (epoch 1, batch 1)", "sgd_update", "-inf"})
+    EXPECT_NE(result.diagnosis.find(part), std::string::npos) << part << "\n" << result.diagnosis;
 }
 
 TEST(Metrics, CountRowsNotBatches) {

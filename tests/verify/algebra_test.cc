@@ -4,8 +4,10 @@
 
 #include <memory>
 
+#include "assay/core/isa.h"
 #include "assay/verify/conformance.h"
 #include "backends/reference/winograd.h"
+#include "support/requirement.h"
 
 namespace assay {
 namespace {
@@ -66,6 +68,21 @@ TEST(RewrittenAlgebra, KeepsTheBoundOfItsOwnFormula) {
     judged += check.ratio > 0 ? 1 : 0;
   }
   EXPECT_GT(judged, 100);
+}
+
+// oneDNN's kernels, which are tried beside the default ones.
+TEST(RewrittenAlgebra, OfTheLibraryIsJudged) {
+  Registry registry;
+  register_builtin(registry);
+  ASSAY_NEEDS(registry.backends.find("onednn") != nullptr, "onednn in this build");
+  if (!is_supported(Isa::avx512)) GTEST_SKIP() << "without AVX-512, oneDNN has no winograd in f32";
+  for (const std::string op : {"conv2d", "conv2d_grad_input", "conv2d_grad_weight"}) {
+    const verify::Report report = verify::verify_ops(
+        registry,
+        {.select = "winograd", .ops = {op}, .backends = {"onednn"}, .oracles = {verify::Oracle::lockstep}});
+    EXPECT_TRUE(report) << report;
+    EXPECT_GT(report.count(verify::Status::passed), 10) << op;
+  }
 }
 
 TEST(RewrittenAlgebra, UndeclaredIsInexactOnIntegers) {

@@ -37,6 +37,14 @@ TEST(Mutants, SmallErrorsOfLinearAreCaught) {
   EXPECT_TRUE(result.ok()) << result.to_string();
 }
 
+// What is wrong where a function branches, and nowhere else.
+TEST(Mutants, FaultsAtExactlyZeroAreCaught) {
+  const Measurement result = measured("'at 0' and (leaky_relu or elu or hard_swish or softplus_grad)");
+  EXPECT_GT(result.verdicts.size(), 20U);
+  EXPECT_EQ(survivors(result), "");
+  EXPECT_TRUE(result.ok()) << result.to_string();
+}
+
 TEST(Mutants, CorrectCodeRaisesNoAlarm) {
   const Measurement result =
       measured("zeros and (linear or batch_norm or softmax or concat or adam_update or where)");
