@@ -64,7 +64,8 @@ TEST_F(BenchCommand, WhatCannotBeMeasuredIsRefused) {
   for (const std::string threads : {"0", "1,0", "-1", "1.5", "two", "1025", ","})
     expect_refused({"bench", small_, "--threads", threads}, {"'--threads' wants integers"});
   expect_refused({"bench", small_, "--rounds", "0"}, {"'--rounds' wants an integer in [1, "});
-  expect_refused({"bench", small_, "--compare", "nowhere.json"}, {"nowhere.json", "No such file"});
+  expect_refused({"bench", small_, "--compare", "nowhere.json"},
+                 {"'nowhere.json' is not there", "bench FILE --format json"});
   expect_refused({"bench", small_, "--compare", text}, {"is no report of assay bench"});
   // What shows only when data and model meet is found in the process that is measured.
   expect_refused({"bench", small_, "--set", "model.input=[2]"}, {"the model's input is [2]"});

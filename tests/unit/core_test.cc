@@ -62,8 +62,10 @@ TYPED_TEST(EveryScalar, TakesNumbersBesideItInFunctionsOfTwo) {
   const TypeParam x(1.5);
   EXPECT_TRUE(maximum(x, 0) == x && maximum(0, x) == x && maximum(x, 2.25) == TypeParam(2.25));
   EXPECT_TRUE(minimum(x, 2) == x && minimum(2, x) == x && minimum(x, 0.25) == TypeParam(0.25));
-  EXPECT_TRUE(value_of(pow(x, 2)) == value_of(pow(x, TypeParam(2))));
-  EXPECT_TRUE(value_of(pow(2, x)) == value_of(pow(TypeParam(2), x)));
+  if constexpr (std::is_class_v<TypeParam>) {  // of float and double, std::pow takes any numbers
+    EXPECT_TRUE(value_of(pow(x, 2)) == value_of(pow(x, TypeParam(2))));
+    EXPECT_TRUE(value_of(pow(2, x)) == value_of(pow(TypeParam(2), x)));
+  }
 }
 
 TEST(Tensor, ConvertsThroughEveryDtype) {

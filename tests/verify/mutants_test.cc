@@ -39,7 +39,7 @@ TEST(Mutants, SmallErrorsOfLinearAreCaught) {
 
 // What is wrong where a function branches, and nowhere else.
 TEST(Mutants, FaultsAtExactlyZeroAreCaught) {
-  const Measurement result = measured("'at 0' and (leaky_relu or elu or hard_swish or softplus_grad)");
+  const Measurement result = measured("\"at 0\" and (leaky_relu or selu or hard_swish or softplus_grad)");
   EXPECT_GT(result.verdicts.size(), 20U);
   EXPECT_EQ(survivors(result), "");
   EXPECT_TRUE(result.ok()) << result.to_string();
