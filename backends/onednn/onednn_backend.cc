@@ -148,6 +148,7 @@ BackendDef onednn_backend() {
                  .summary = "let convolutions use the winograd algorithm, which rounds differently",
                  .fallback = false}};
   def.rewriting.push_back(Fields{{"winograd", true}});
+  def.same_bits_on_any_threads = false;  // its partition of a sum follows the number of threads
   def.create = [](const BackendContext& context) { return std::make_unique<onednn::OnednnBackend>(context); };
   return def;
 }

@@ -2,6 +2,7 @@
 // tested with a plugin (plugin_sdk/wrong_test.cc).
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <stdexcept>
 
 #include "assay/core/error.h"
@@ -65,6 +66,32 @@ TEST(GuardedBackend, HasPatternsThatAreChains) {
   EXPECT_THAT(said_of({"none", {}}), HasSubstr("pattern 'none' is no chain"));
   EXPECT_THAT(said_of({"one", {{"linear"}}}), HasSubstr("pattern 'one' is no chain"));
   EXPECT_THAT(said_of({"gap", {{"linear"}, {}}}), HasSubstr("pattern 'gap' is no chain"));
+}
+
+// What is said of a plugin's op "mine" of two inputs, taken over and asked for its work.
+std::string said_of_op(std::vector<Neutral> neutral, double multiply_adds) {
+  Registry registry, plugin("a plugin");
+  register_builtin(registry);
+  OpDef op = *registry.ops.find("add");
+  op.name = "mine";
+  op.neutral = std::move(neutral);
+  op.multiply_adds = [multiply_adds](const Call&, std::span<const Spec>) { return multiply_adds; };
+  plugin.add_op(std::move(op));
+  plugin.add_kernel("reference", "mine", [](const Site&) { return Refusal{"never"}; });
+  try {
+    registry.merge(plugin);
+    (void)registry.ops.at("mine").multiply_adds(Call{{}, Fields{}}, {});
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+TEST(GuardedOp, IsHeldToWhatItSaysOfItself) {
+  EXPECT_EQ(said_of_op({{0, 0.0}, {1, 0.0}}, 3.0), "");
+  EXPECT_THAT(said_of_op({{2, 0.0}}, 3.0), AllOf(HasSubstr("operand 2 of 2"), HasSubstr("from a plugin")));
+  EXPECT_THAT(said_of_op({}, -1.0), HasSubstr("the count of multiply-adds of op 'mine' is -1"));
+  EXPECT_THAT(said_of_op({}, std::nan("")), HasSubstr("is nan"));
 }
 
 }  // namespace

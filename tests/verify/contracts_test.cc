@@ -140,5 +140,16 @@ TEST(VerifyContracts, TakesFunctionsOfPlugins) {
   EXPECT_NE(find_row(report, "reference", "swish_grad", ""), nullptr);
 }
 
+// The formula's running error bound is infinite where a step of it overflows.
+TEST(VerifyContracts, FindsAValueLostToOverflow) {
+  Registry registry;
+  register_builtin(registry);
+  registry.add_activation("overflowing", [](auto z) { return log(1 + exp(z)); });
+  const verify::ContractReport report =
+      verify::verify_contracts(registry, {.ops = {"overflowing"}, .stride = kCoarseStride});
+  for (const verify::FunctionError& row : report.rows) EXPECT_FALSE(row.holds) << name_of(row.subject.dtype);
+  EXPECT_THAT(report.checks.to_string(), ::testing::HasSubstr("is inf, but should be"));
+}
+
 }  // namespace
 }  // namespace assay

@@ -36,6 +36,19 @@ TEST(VerifyOps, CatchesAWrongDerivativeRule) {
   EXPECT_NE(report.to_string().find("FAILED D mul"), std::string::npos) << report;
 }
 
+TEST(VerifyOps, CatchesAnOpWithoutWhatItClaims) {
+  Registry registry;
+  register_builtin(registry);
+  registry.ops.find("sub")->neutral = {{0, 0.0}};  // 0 − b is no b
+  registry.ops.find("exp")->polynomial = true;
+  const verify::Report report = verify::verify_ops(
+      registry, {.ops = {"sub", "exp"}, .backends = {"reference"}, .tier = verify::Tier::smoke});
+  EXPECT_FALSE(report);
+  EXPECT_NE(report.to_string().find("FAILED M sub reference f64 input 0 neutral at 0"), std::string::npos)
+      << report;
+  EXPECT_NE(report.to_string().find("FAILED E exp reference"), std::string::npos) << report;
+}
+
 // −x, but for one element.
 class OneElementOff final : public Backend {
  public:

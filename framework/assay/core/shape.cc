@@ -5,6 +5,18 @@
 #include "assay/core/error.h"
 
 namespace assay {
+namespace {
+
+std::string bracketed(std::span<const std::int64_t> numbers) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    if (i > 0) text += ", ";
+    text += std::to_string(numbers[i]);
+  }
+  return text + "]";
+}
+
+}  // namespace
 
 Shape::Shape(std::initializer_list<std::int64_t> extents)
     : Shape(std::span<const std::int64_t>(extents.begin(), extents.size())) {}
@@ -40,14 +52,18 @@ Shape Shape::with(int axis, std::int64_t extent) const {
   return Shape(changed.extents());
 }
 
-std::string Shape::to_string() const {
-  std::string text = "[";
-  for (int axis = 0; axis < rank_; ++axis) {
-    if (axis > 0) text += ", ";
-    text += std::to_string(extents_[axis]);
+std::string Shape::to_string() const { return bracketed(extents()); }
+
+std::vector<std::int64_t> Shape::index(std::int64_t element) const {
+  std::vector<std::int64_t> place(static_cast<std::size_t>(rank_));
+  for (int axis = rank_ - 1; axis >= 0; --axis) {
+    place[static_cast<std::size_t>(axis)] = element % extents_[axis];
+    element /= extents_[axis];
   }
-  return text + "]";
+  return place;
 }
+
+std::string Shape::index_text(std::int64_t element) const { return bracketed(index(element)); }
 
 bool operator==(const Shape& a, const Shape& b) noexcept {
   return std::ranges::equal(a.extents(), b.extents());

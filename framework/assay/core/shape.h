@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "assay/core/dtype.h"
 
@@ -37,6 +38,12 @@ class Shape {
   Shape with(int axis, std::int64_t extent) const;
   /// "[2, 3]".
   std::string to_string() const;
+
+  /// The place of row-major element `element` on each axis.
+  /// REQUIRES: 0 <= element < count().
+  std::vector<std::int64_t> index(std::int64_t element) const;
+  /// "[1, 0]": the same, for messages.
+  std::string index_text(std::int64_t element) const;
 
   friend bool operator==(const Shape& a, const Shape& b) noexcept;
 

@@ -62,7 +62,7 @@ void check_finite(const Tensor& tensor, std::string_view what, const std::filesy
   if (bad == values.end()) return;
   file::fail(
       path,
-      fmt::format("element {} of the {} is {}", index_text(tensor.shape(), bad - values.begin()), what, *bad),
+      fmt::format("element {} of the {} is {}", tensor.shape().index_text(bad - values.begin()), what, *bad),
       "remove the sample, or replace the value");
 }
 

@@ -126,7 +126,7 @@ void decode_into(const StoredArray& array, Tensor& tensor, const std::filesystem
         const From value = value_at(stored);
         if (!fits<To>(value)) {
           file::fail(path,
-                     fmt::format("element {} is {}, which does not fit {}", index_text(array.shape, i), value,
+                     fmt::format("element {} is {}, which does not fit {}", array.shape.index_text(i), value,
                                  name_of(tensor.dtype())),
                      std::is_integral_v<To> ? "integers are kept in 32 bits; store such numbers as floats"
                                             : "train with numeric.dtype f64, or scale the values down");
@@ -213,15 +213,6 @@ Tensor decode(const StoredArray& array, std::optional<DType> wanted, const std::
     decode_into<std::uint8_t>(array, tensor, path);
   }
   return tensor;
-}
-
-std::string index_text(const Shape& shape, std::int64_t index) {
-  std::array<std::int64_t, Shape::kMaxRank> place{};
-  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-    place[axis] = index % shape[axis];
-    index /= shape[axis];
-  }
-  return fmt::format("[{}]", fmt::join(place.begin(), place.begin() + shape.rank(), ", "));
 }
 
 }  // namespace assay

@@ -39,7 +39,4 @@ struct StoredArray {
 /// integers.
 Tensor decode(const StoredArray& array, std::optional<DType> wanted, const std::filesystem::path& path);
 
-/// "[3, 1]": the place of row-major element `index` in a tensor of that shape.
-std::string index_text(const Shape& shape, std::int64_t index);
-
 }  // namespace assay

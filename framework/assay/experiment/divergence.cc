@@ -37,7 +37,7 @@ std::string finding_in(const StateStore& states) {
   for (const StateStore::Entry& entry : states.entries()) {
     const Tensor value = states.read(entry.name);
     if (const auto at = first_not_finite(value.view())) {
-      return fmt::format("'{}' {} is {} before that step", entry.name, index_text(value.shape(), *at),
+      return fmt::format("'{}' {} is {} before that step", entry.name, value.shape().index_text(*at),
                          element(value.view(), *at));
     }
   }
@@ -51,7 +51,7 @@ std::string finding_in(const Program::Observation& op) {
     const auto at = first_not_finite(output);
     if (!at) continue;
     return fmt::format("{}: output {} of shape {}, element {}, is {}", place(op.placement), o,
-                       output.spec.shape.to_string(), index_text(output.spec.shape, *at),
+                       output.spec.shape.to_string(), output.spec.shape.index_text(*at),
                        element(output, *at));
   }
   return "";

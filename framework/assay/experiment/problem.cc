@@ -109,7 +109,7 @@ void Problem::convert_indices() {
       const double value = element(part->inputs.view(), i);
       if (!(value >= 0 && value < static_cast<double>(limit) && value == std::floor(value))) {
         throw Error(fmt::format("the model reads indices from 0 to {}, but input {} of the data is {}",
-                                limit - 1, index_text(part->inputs.shape(), i), value))
+                                limit - 1, part->inputs.shape().index_text(i), value))
             .help("mend the data, or give the embedding a larger count");
       }
       indices.as<std::int32_t>()[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(value);

@@ -121,15 +121,6 @@ void compare_hashes(const std::vector<HashPoint>& recorded, const std::vector<Ha
   }
 }
 
-std::vector<std::int64_t> index_in(const Shape& shape, std::int64_t element) {
-  std::vector<std::int64_t> index(static_cast<std::size_t>(shape.rank()));
-  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-    index[static_cast<std::size_t>(axis)] = element % shape[axis];
-    element /= shape[axis];
-  }
-  return index;
-}
-
 template <class Float>
 void compare_elements(const Tensor& a, const Tensor& b, TensorDifference& difference) {
   const auto x = a.as<Float>(), y = b.as<Float>();
@@ -137,7 +128,7 @@ void compare_elements(const Tensor& a, const Tensor& b, TensorDifference& differ
     const std::uint64_t ulps = ulps_between(x[i], y[i]);
     if (ulps == 0) continue;
     if (difference.differing++ == 0) {
-      difference.index = index_in(a.shape(), static_cast<std::int64_t>(i));
+      difference.index = a.shape().index(static_cast<std::int64_t>(i));
       difference.recorded = static_cast<double>(x[i]);
       difference.repeated = static_cast<double>(y[i]);
     }

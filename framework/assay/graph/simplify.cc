@@ -33,16 +33,17 @@ std::vector<char> live_nodes(const Graph& graph) {
   return live;
 }
 
-// x of x · 1, 1 · x and x / 1, which are x to the last bit; nothing of other nodes.
+// The operand that an op with a neutral constant for its other one leaves as it is: x of x · 1.
 std::optional<ValueId> unchanged_operand(const Graph& graph, const Node& node,
                                          std::span<const ValueId> inputs) {
-  if (node.kind != NodeKind::op || (node.op->name != "mul" && node.op->name != "div")) return std::nullopt;
-  const auto is_one = [&](ValueId id) {
-    return graph.node(id).kind == NodeKind::constant && graph.node(id).constant == 1.0;
-  };
-  const auto gives = [&](std::size_t kept) { return graph.spec(inputs[kept]) == node.outputs[0]; };
-  if (is_one(inputs[1]) && gives(0)) return inputs[0];
-  if (node.op->name == "mul" && is_one(inputs[0]) && gives(1)) return inputs[1];
+  if (node.kind != NodeKind::op) return std::nullopt;
+  for (const Neutral& neutral : node.op->neutral) {
+    const ValueId constant = inputs[static_cast<std::size_t>(neutral.operand)];
+    const ValueId other = inputs[static_cast<std::size_t>(1 - neutral.operand)];
+    if (graph.node(constant).kind == NodeKind::constant && graph.node(constant).constant == neutral.value &&
+        graph.spec(other) == node.outputs[0])
+      return other;
+  }
   return std::nullopt;
 }
 

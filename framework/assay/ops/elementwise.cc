@@ -133,6 +133,11 @@ OpDef polynomial(OpDef op) {
   return op;
 }
 
+OpDef with_neutral(OpDef op, std::vector<Neutral> neutral) {
+  op.neutral = std::move(neutral);
+  return op;
+}
+
 OpDef comparison(std::string name, std::string formula) {
   OpDef op = polynomial(binary(std::move(name), std::move(formula), nullptr));
   op.infer = infer_mask;
@@ -175,19 +180,22 @@ void register_elementwise_ops(OpTable& ops, const std::string& owner) {
     if (d.wanted(0)) give(d, 0, d.cotangent());
     if (d.wanted(1)) give(d, 1, neg(d.cotangent()));
   })));
-  put(polynomial(binary("mul", "c = a ⊙ b", [](Vjp& d) {
-    if (d.wanted(0)) give(d, 0, mul(d.cotangent(), d.input(1)));
-    if (d.wanted(1)) give(d, 1, mul(d.cotangent(), d.input(0)));
-  })));
+  put(with_neutral(polynomial(binary("mul", "c = a ⊙ b",
+                                     [](Vjp& d) {
+                                       if (d.wanted(0)) give(d, 0, mul(d.cotangent(), d.input(1)));
+                                       if (d.wanted(1)) give(d, 1, mul(d.cotangent(), d.input(0)));
+                                     })),
+                   {{0, 1.0}, {1, 1.0}}));
   // ∂(a/b)/∂b = −a/b² = −c/b
-  put(binary(
-      "div", "c = a / b",
-      [](Vjp& d) {
-        const Value over_b = div(d.cotangent(), d.input(1));
-        if (d.wanted(0)) give(d, 0, over_b);
-        if (d.wanted(1)) give(d, 1, neg(mul(over_b, d.output())));
-      },
-      Domain::real, Domain::nonzero));
+  put(with_neutral(binary(
+                       "div", "c = a / b",
+                       [](Vjp& d) {
+                         const Value over_b = div(d.cotangent(), d.input(1));
+                         if (d.wanted(0)) give(d, 0, over_b);
+                         if (d.wanted(1)) give(d, 1, neg(mul(over_b, d.output())));
+                       },
+                       Domain::real, Domain::nonzero),
+                   {{1, 1.0}}));
   // ∂a^b/∂a = b a^{b−1};  ∂a^b/∂b = a^b log a
   put(binary(
       "pow", "c = a^b",

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <new>
 
 #include "assay/core/error.h"
@@ -141,10 +142,27 @@ class GuardedBackend final : public Backend {
 }  // namespace
 
 OpDef guarded(OpDef def, const std::string& owner) {
+  for (const Neutral& neutral : def.neutral) {
+    if (def.inputs.size() == 2 && (neutral.operand == 0 || neutral.operand == 1)) continue;
+    throw guard_of("definition", "op", def.name, owner)
+        .error(fmt::format("has a neutral value for operand {} of {}, counted from 0", neutral.operand,
+                           def.inputs.size()))
+        .help("of an op of two inputs alone can one leave the other as it is");
+  }
   put_under(def.infer, guard_of("shape rule", "op", def.name, owner));
   put_under(def.derivative, guard_of("derivative rule", "op", def.name, owner));
   put_under(def.expand, guard_of("expansion", "op", def.name, owner));
-  put_under(def.multiply_adds, guard_of("count of multiply-adds", "op", def.name, owner));
+  const Guard work = guard_of("count of multiply-adds", "op", def.name, owner);
+  put_under(def.multiply_adds, work);
+  if (def.multiply_adds) {
+    def.multiply_adds = [count = std::move(def.multiply_adds), work](const Call& call,
+                                                                     std::span<const Spec> outputs) {
+      const double multiply_adds = count(call, outputs);
+      if (!(multiply_adds >= 0.0) || std::isinf(multiply_adds))
+        throw work.error(fmt::format("is {}", multiply_adds)).help("0 or more, and finite");
+      return multiply_adds;
+    };
+  }
   return def;
 }
 

@@ -44,6 +44,9 @@ struct BackendDef {
   /// Values of the fields with which kernels compute by another formula than the op's: the verification
   /// judges those kernels beside the default ones.
   std::vector<Fields> rewriting{};
+  /// What kernels promise on other numbers of threads: the same bits, or results within their bounds, where
+  /// the partition of a sum follows the number of threads.
+  bool same_bits_on_any_threads = true;
 };
 
 /// How an activation is written on paper, for `assay list` and `assay explain`.

@@ -86,8 +86,8 @@ void judge(const OutputBias& bias, const std::string& name, const Spec& spec, Ou
   }
   if (failed > 0) {
     findings.push_back(fmt::format("{} of {} elements, from {} to {}; worst at {}: {}", failed, spec.count(),
-                                   place_of(spec.shape, first), place_of(spec.shape, last),
-                                   place_of(spec.shape, worst),
+                                   spec.shape.index_text(first), spec.shape.index_text(last),
+                                   spec.shape.index_text(worst),
                                    describe(bias.elements[static_cast<std::size_t>(worst)])));
   }
   if (findings.empty()) return;

@@ -117,7 +117,7 @@ void take_errors_of(const Algebra& algebra, const BoundKernel& own, const std::v
         throw Error(fmt::format("the formula of '{}' is not that of op '{}': {} where the op is {}, at {}",
                                 algebra.name, own.site.op().name, static_cast<double>(other[i].value),
                                 static_cast<double>(exact[i].value),
-                                place_of(outputs[o].spec().shape, static_cast<std::int64_t>(i))));
+                                outputs[o].spec().shape.index_text(static_cast<std::int64_t>(i))));
       exact[i] = B::term(exact[i].value, error);
     }
   }
@@ -194,8 +194,8 @@ class Findings {
     if (!comparison_.detail.empty()) comparison_.detail += "\n  ";
     comparison_.detail +=
         fmt::format("{} {}: {} of {} elements differ, from {} to {}; worst at {}: {}", name_,
-                    spec_.to_string(), count_, spec_.count(), place_of(spec_.shape, first_),
-                    place_of(spec_.shape, last_), place_of(spec_.shape, worst_), values_);
+                    spec_.to_string(), count_, spec_.count(), spec_.shape.index_text(first_),
+                    spec_.shape.index_text(last_), spec_.shape.index_text(worst_), values_);
   }
   Findings(const Findings&) = delete;
   Findings& operator=(const Findings&) = delete;
@@ -264,15 +264,6 @@ void compare_whole(const Tensor& got, const Tensor& want, Comparison& comparison
 }
 
 }  // namespace
-
-std::string place_of(const Shape& shape, std::int64_t index) {
-  std::vector<std::int64_t> at(static_cast<std::size_t>(shape.rank()));
-  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-    at[static_cast<std::size_t>(axis)] = index % std::max<std::int64_t>(1, shape[axis]);
-    index /= std::max<std::int64_t>(1, shape[axis]);
-  }
-  return fmt::format("[{}]", fmt::join(at, ", "));
-}
 
 Bounded run_on_bounds(const Backend& reference, const Site& site, const std::vector<Tensor>& inputs,
                       const Accuracy& accuracy) {

@@ -60,7 +60,4 @@ Comparison compare(const std::vector<Tensor>& got, const Bounded& bounded,
 Comparison compare_exactly(const std::vector<Tensor>& got, const std::vector<Tensor>& want,
                            const std::vector<std::string>& names = {});
 
-/// "[1, 2, 0]": the place of an element.
-std::string place_of(const Shape& shape, std::int64_t index);
-
 }  // namespace assay::verify

@@ -78,7 +78,7 @@ Tensor read(const NpzFile& file, const std::string& name, const Spec& spec,
     if (a == b || (a != a && b != b)) continue;
     throw Error(
         fmt::format("{}: '{}' holds {} at {}, which {} cannot hold, but other arrays of the file are {}",
-                    path.string(), name, b, place_of(tensor.shape(), i), name_of(spec.dtype),
+                    path.string(), name, b, tensor.shape().index_text(i), name_of(spec.dtype),
                     name_of(spec.dtype)))
         .help("give all tensors of one trace in one format");
   }

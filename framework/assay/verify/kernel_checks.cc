@@ -112,11 +112,7 @@ class KernelChecks {
     const Subject subject{checks_.op.name, name_,   kernel.kernel.plan.implementation,
                           DType::f32,      c.label, shapes_of(site.site())};
     checks_.check(Oracle::lockstep, subject, [&] { return check_lockstep(kernel, {.seed = seed}); });
-    if (promises_equal_bits()) {
-      checks_.check(Oracle::repeat, subject, [&] {
-        return on_threads(kernel, [&](const auto& others) { return check_threads(kernel, others, seed); });
-      });
-    }
+    checks_.check(Oracle::repeat, subject, [&] { return on_threads(kernel, seed); });
     return true;
   }
 
@@ -216,23 +212,18 @@ class KernelChecks {
     return all;
   }
 
-  // What oneDNN does not promise is no defect: its partition of a sum follows the number of threads.
-  bool promises_equal_bits() const { return name_ != "onednn"; }
-
   Outcome repeat(const KernelCase& kernel, std::uint64_t seed) const {
     Outcome again = check_repeat(kernel, seed);
     if (again.status != Status::passed) return again;
-    Outcome threads = on_threads(kernel, [&](const std::vector<BoundKernel>& others) {
-      return promises_equal_bits() ? check_threads(kernel, others, seed)
-                                   : within_bounds(kernel, others, seed);
-    });
+    Outcome threads = on_threads(kernel, seed);
+    if (threads.status != Status::passed) return threads;
     threads.judged += again.judged;
+    threads.basis = fmt::format("{}; {}", again.basis, threads.basis);
     return threads;
   }
 
-  // The verdict on the same kernel on every number of threads.
-  template <class Judge>
-  Outcome on_threads(const KernelCase& kernel, Judge judge) const {
+  // The same kernel on every number of threads, as far as the backend promises.
+  Outcome on_threads(const KernelCase& kernel, std::uint64_t seed) const {
     std::vector<BoundKernel> others;
     for (const auto& backend : threaded_) {
       std::string refusal;
@@ -240,26 +231,9 @@ class KernelChecks {
       if (!others.back().kernel)
         return Outcome::failed("the same offer on any threads", "refused: " + refusal);
     }
-    return judge(others);
-  }
-
-  // On every number of threads right, if not the same bits.
-  static Outcome within_bounds(const KernelCase& kernel, const std::vector<BoundKernel>& others,
-                               std::uint64_t seed) {
-    const Plan& plan = kernel.kernel.plan;
-    Outcome all;
-    all.basis = fmt::format("exact: the same bits in {} runs; within its bound on {} threads", kReruns,
-                            fmt::join(kThreadCounts, ", "));
-    const std::vector<Tensor> inputs = make_inputs(*kernel.geometry, kernel.dtype, {.seed = seed});
-    const Bounded bounded = run_on_bounds(*kernel.reference, kernel.kernel.site, inputs, plan.accuracy);
-    if (!bounded.refusal.empty()) return all;
-    for (const BoundKernel& other : others) {
-      const Comparison result = compare(assay::verify::run(other, inputs), bounded, kernel.op->outputs);
-      all.judged += result.judged;
-      if (result.failed > 0)
-        return Outcome::failed(all.basis, fmt::format("{}: {}", other.backend->description(), result.detail));
-    }
-    return all;
+    return checks_.registry.backends.at(name_).same_bits_on_any_threads
+               ? check_threads(kernel, others, seed)
+               : check_bounds_on_threads(kernel, others, seed);
   }
 
   OpChecks& checks_;

@@ -59,6 +59,10 @@ Outcome check_repeat(const KernelCase& subject, std::uint64_t seed);
 /// bound at those.
 Outcome check_threads(const KernelCase& subject, const std::vector<BoundKernel>& others, std::uint64_t seed);
 
+/// R: of a backend that promises no equal bits there, at every other number of threads within its bounds.
+Outcome check_bounds_on_threads(const KernelCase& subject, const std::vector<BoundKernel>& others,
+                                std::uint64_t seed);
+
 /// M: where the reference shows f(2ᵏ x) = 2ᵈᵏ f(x) for an input, the kernel does so to the last bit.
 Outcome check_scaling(const KernelCase& subject, std::uint64_t seed);
 

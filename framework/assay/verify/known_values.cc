@@ -100,7 +100,7 @@ void compare(const Claim& claim, const KnownValue& known, Outcome& outcome) {
         continue;
       }
       fail(fmt::format(": output {} at {} is {}, known is {}; off by {}, allowed are {}", o,
-                       place_of(got.shape(), static_cast<std::int64_t>(i)), is.to_string(20), numbers[i],
+                       got.shape().index_text(static_cast<std::int64_t>(i)), is.to_string(20), numbers[i],
                        error.to_string(3), allowed.to_string(3)));
     }
   }

@@ -134,7 +134,7 @@ class Observer {
       const Comparison own = compare(outputs, bounded);
       text += fmt::format("\n  {} makes {} of the same inputs at {}, {}", other->name(),
                           element(outputs[result.worst_output].view(), result.worst_index),
-                          place_of(site.output(result.worst_output).shape, result.worst_index),
+                          site.output(result.worst_output).shape.index_text(result.worst_index),
                           own.failed == 0 ? fmt::format("and keeps its bound ({:.2f} of it)", own.ratio)
                                           : std::string("and is beyond its bound, too"));
     }

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "assay/verify/kernel_oracles.h"
 #include "assay/verify/statistics.h"
 
@@ -12,7 +14,8 @@ std::int64_t numbers(const std::vector<Tensor>& outputs) {
   return count;
 }
 
-std::string difference(const KernelCase& subject, const std::vector<Tensor>& got, const std::vector<Tensor>& want) {
+std::string difference(const KernelCase& subject, const std::vector<Tensor>& got,
+                       const std::vector<Tensor>& want) {
   const Comparison comparison = compare_exactly(got, want, subject.op->outputs);
   return comparison.detail.empty() ? "only in the sign of a zero or the bits of a NaN" : comparison.detail;
 }
@@ -38,9 +41,27 @@ Outcome check_threads(const KernelCase& subject, const std::vector<BoundKernel>&
   for (const BoundKernel& other : others) {
     const std::vector<Tensor> outputs = run(other, inputs);
     if (!same_bits(first, outputs))
-      return Outcome::failed(basis, fmt::format("{}: {}", other.backend->description(), difference(subject, outputs, first)));
+      return Outcome::failed(
+          basis, fmt::format("{}: {}", other.backend->description(), difference(subject, outputs, first)));
   }
   return {Status::passed, basis, {}, 0, static_cast<std::int64_t>(others.size()) * numbers(first)};
+}
+
+Outcome check_bounds_on_threads(const KernelCase& subject, const std::vector<BoundKernel>& others,
+                                std::uint64_t seed) {
+  const std::string basis = fmt::format("within its bound on {} threads", fmt::join(kThreadCounts, ", "));
+  const std::vector<Tensor> inputs = make_inputs(*subject.geometry, subject.dtype, {.seed = seed});
+  Outcome all{Status::passed, basis, {}, 0, 0};
+  for (const BoundKernel& other : others) {
+    const Bounded bounded = run_on_bounds(*subject.reference, other.site, inputs, other.plan.accuracy);
+    if (!bounded.refusal.empty()) return Outcome::skipped("reference: " + bounded.refusal);
+    const Comparison result = compare(run(other, inputs), bounded, subject.op->outputs);
+    if (result.failed > 0)
+      return Outcome::failed(basis, fmt::format("{}: {}", other.backend->description(), result.detail));
+    all.judged += result.judged;
+    all.ratio = std::max(all.ratio, result.ratio);
+  }
+  return all;
 }
 
 }  // namespace assay::verify

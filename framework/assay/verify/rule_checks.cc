@@ -63,6 +63,35 @@ Outcome every_input_counts(const OpChecks& checks) {
   return Outcome{Status::passed, kBasis, {}, 0, judged};
 }
 
+// On every geometry where the graph would leave the op out.
+Outcome neutral_leaves_the_other(const OpChecks& checks, const Neutral& neutral) {
+  const std::string basis =
+      fmt::format("exact: input {} = {} leaves the other as it is", neutral.operand, neutral.value);
+  Outcome all = Outcome::failed(
+      basis, "no geometry where the other has the output's spec, so that nothing can judge it");
+  for (const Case* c : with_elements(checks.op.cases)) {
+    std::string refusal;
+    const OpSite site = make_op_site(checks.registry.ops, checks.op, *c, DType::f64);
+    const Spec& operand = site.site().input(static_cast<std::size_t>(neutral.operand));
+    const Spec& other = site.site().input(static_cast<std::size_t>(1 - neutral.operand));
+    if (operand.dtype != DType::f64 || !(other == site.site().output())) continue;
+    const KernelCase kernel = checks.bind(*checks.reference, *c, DType::f64, site.site(), refusal);
+    if (!kernel.kernel.kernel) return Outcome::skipped("reference: " + refusal);
+    for (const Draw& draw :
+         {Draw{.seed = checks.seed_of(*c, 0)}, Draw{.fill = Fill::zeros, .seed = checks.seed_of(*c, 0)}}) {
+      std::vector<Tensor> inputs = make_inputs(*c, DType::f64, draw);
+      std::ranges::fill(inputs[static_cast<std::size_t>(neutral.operand)].as<double>(), neutral.value);
+      const std::vector<Tensor> got = run(kernel.kernel, inputs);
+      std::vector<Tensor> want;
+      want.push_back(std::move(inputs[static_cast<std::size_t>(1 - neutral.operand)]));
+      if (!same_bits(got, want))
+        return Outcome::failed(basis, fmt::format("{}: {}", c->label, compare_exactly(got, want).detail));
+      all = {Status::passed, basis, {}, 0, all.judged + want.front().count()};
+    }
+  }
+  return all;
+}
+
 }  // namespace
 
 void check_rules(OpChecks& checks) {
@@ -86,8 +115,14 @@ void check_inputs(OpChecks& checks) {
     });
     return;
   }
-  const Subject subject{checks.op.name, "reference", {}, DType::f64, "every input counts", {}};
-  checks.check(Oracle::metamorphic, subject, [&] { return every_input_counts(checks); });
+  const auto on_reference = [&](const std::string& what, auto judge) {
+    checks.check(Oracle::metamorphic, {checks.op.name, "reference", {}, DType::f64, what, {}}, judge);
+  };
+  on_reference("every input counts", [&] { return every_input_counts(checks); });
+  for (const Neutral& neutral : checks.op.neutral) {
+    on_reference(fmt::format("input {} neutral at {}", neutral.operand, neutral.value),
+                 [&] { return neutral_leaves_the_other(checks, neutral); });
+  }
 }
 
 }  // namespace assay::verify
