@@ -5,8 +5,6 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <string_view>
 
 #include "assay/core/error.h"
@@ -68,7 +66,7 @@ class Sequence::Description::Bound final : public Kernel {
     }
   }
 
-  void run(const Io& io) const noexcept override {
+  void run(const Io& io) const override {
     const ThreadScope scope(description_->threads);
     for (Memory& memory : memories_) {
       void* pointer = resolve(memory.buffer, io, memory.pointer);
@@ -112,11 +110,10 @@ class Sequence::Description::Bound final : public Kernel {
   }
 
   // A primitive that was planned and created does not fail: if it does, the result would be silently stale.
-  void require(dnnl_status_t status, std::size_t step) const noexcept {
+  void require(dnnl_status_t status, std::size_t step) const {
     if (status == dnnl_success) return;
-    std::fprintf(stderr, "internal error: oneDNN primitive '%s' failed while running: %s\n",
-                 description_->steps[step].primitive.impl_info_str(), dnnl_status2str(status));
-    std::abort();
+    throw Error(fmt::format("oneDNN primitive '{}' failed while running: {}",
+                            description_->steps[step].primitive.impl_info_str(), dnnl_status2str(status)));
   }
 
   std::shared_ptr<const Description> description_;

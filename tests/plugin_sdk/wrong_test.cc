@@ -34,6 +34,7 @@ const std::map<std::string, std::string> kMisfits{
     {"refused_case", "x has too many axes"},
     {"no_spec", "the shape rule of op 'no_spec' gives 0 specs for its outputs (y)"},
     {"throwing_offer", "the offer of backend 'eigen' for op 'throwing_offer' threw an exception that is no"},
+    {"throwing_kernel", "the kernel 'misfit.x' of op 'throwing_kernel' threw an exception: out of order"},
     {"plan_without_kernel", "plans without a way to bind the kernel"},
     {"null_kernel", "binds no kernel"},
     {"too_many_layouts", "plans 2 layouts for 1 inputs"}};
@@ -82,6 +83,15 @@ TEST_F(PluginSdk, ARunSaysWhatAPluginOwesIt) {
                "the recipe of layer 'throwing' threw an exception: at");
   expect_error("optimizer={type: idle, learning_rate: 1}", "does not say what 'only.weight' becomes");
   expect_error("backend={type: misnamed}", "makes a backend that is named 'reference'");
+}
+
+TEST_F(PluginSdk, AKernelThatThrowsEndsTheRunWithItsName) {
+  ExperimentLines lines;
+  lines.backend = "backend: {type: eigen}";
+  lines.model = "model: {input: [1], layers: [{type: dense, units: 1}, {type: unlucky}]}";
+  const std::string file = write("unlucky.yaml", lines.text());
+  const ProcessResult result = expect_sdk(2, {"run", file, "-q", "--plugin", refused("misfit")});
+  EXPECT_THAT(result.err, ::testing::AllOf(HasSubstr(kMisfits.at("throwing_kernel")), HasSubstr("misfit")));
 }
 
 TEST_F(PluginSdk, AnOpWithoutADerivativeTrainsNothing) {

@@ -74,6 +74,9 @@ ASSAY_PLUGIN("misfit", "0.1", registry) {
     plan.inputs = {Layout{}, Layout{}};
     return plan;
   });
+  put(registry, "throwing_kernel", [](const Site&) -> Offer {
+    return make_plan("misfit.x", [](const Io&) { throw std::runtime_error("out of order"); });
+  });
   put(registry, "crash",
       [](const Site&) -> Offer { return make_plan("x", [](const Io&) { std::abort(); }); });
   put(registry, "exit", [](const Site&) -> Offer { return make_plan("x", [](const Io&) { std::exit(0); }); });
@@ -85,6 +88,8 @@ ASSAY_PLUGIN("misfit", "0.1", registry) {
 
   registry.add_layer(layer("valueless", [](LayerBuilder&) { return Value(); }));
   registry.add_layer(layer("throwing", [](LayerBuilder&) -> Value { throw std::out_of_range("at"); }));
+  registry.add_layer(
+      layer("unlucky", [](LayerBuilder& b) { return b.graph().apply("throwing_kernel", {b.input()}); }));
   registry.add_optimizer({.name = "idle",
                           .summary = "",
                           .formula = "",

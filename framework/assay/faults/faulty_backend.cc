@@ -24,7 +24,7 @@ class FaultyKernel final : public Kernel {
     }
   }
 
-  void run(const Io& io) const noexcept override {
+  void run(const Io& io) const override {
     Execution execution{*real_, io, site_, threads_, scratch_bytes_, inputs_, outputs_, memory_};
     for (std::size_t i = 0; i < inputs_.size(); ++i)
       execution.inputs[i].data = const_cast<void*>(io.inputs[i]);

@@ -27,8 +27,9 @@ struct Io {
 class Kernel {
  public:
   virtual ~Kernel() = default;
-  /// Reads every input, writes every element of every output (never accumulates), and nothing else.
-  virtual void run(const Io& io) const noexcept = 0;
+  /// Reads every input, writes every element of every output (never accumulates), and nothing else. Throws
+  /// only where the run must end: what the outputs hold is then undefined.
+  virtual void run(const Io& io) const = 0;
 };
 
 using KernelPtr = std::unique_ptr<const Kernel>;
@@ -39,7 +40,7 @@ KernelPtr make_kernel(F function) {
   class Bound final : public Kernel {
    public:
     explicit Bound(F f) : function_(std::move(f)) {}
-    void run(const Io& io) const noexcept override { function_(io); }
+    void run(const Io& io) const override { function_(io); }
 
    private:
     F function_;

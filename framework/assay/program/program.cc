@@ -63,7 +63,7 @@ TensorView Program::output(std::string_view name) {
 bool Program::has_input(std::string_view name) const { return compiled_->inputs.contains(name); }
 bool Program::has_output(std::string_view name) const { return compiled_->outputs.contains(name); }
 
-void Program::run() noexcept {
+void Program::run() {
   Compiled& program = *compiled_;
   if (program.generation != program.arena->generation()) program.bind();
   for (const BoundStep& step : program.bound) step.kernel->run(step.io);

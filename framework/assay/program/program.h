@@ -59,7 +59,9 @@ class Program {
   bool has_input(std::string_view name) const;
   bool has_output(std::string_view name) const;
 
-  void run() noexcept;
+  /// Throws what a kernel throws, for which no built-in one has a reason but a library that fails: states are
+  /// then undefined.
+  void run();
 
   /// An operand or a result of a step, for those who look into a run.
   struct Operand {

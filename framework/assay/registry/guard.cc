@@ -94,14 +94,32 @@ void require_fitting(const Plan& plan, const Site& site, const Guard& guard) {
   if (!plan.bind) throw guard.error("plans without a way to bind the kernel").help("see make_plan()");
 }
 
+// What a stranger's kernel throws is told of its op.
+KernelPtr guarded_kernel(KernelPtr kernel, const Guard& guard) {
+  class Guarded final : public Kernel {
+   public:
+    Guarded(KernelPtr kernel, const Guard& guard) : kernel_(std::move(kernel)), guard_(guard) {}
+    void run(const Io& io) const override {
+      guard_([&] { kernel_->run(io); });
+    }
+
+   private:
+    KernelPtr kernel_;
+    Guard guard_;
+  };
+  return std::make_unique<Guarded>(std::move(kernel), guard);
+}
+
 Offer held_to_its_site(Offer offer, const Site& site, const Guard& guard) {
   Plan* const plan = std::get_if<Plan>(&offer);
   if (plan == nullptr) return offer;
   require_fitting(*plan, site, guard);
-  plan->bind = [bind = std::move(plan->bind), guard] {
+  const Guard running{fmt::format("the kernel '{}' of op '{}'", plan->implementation, site.op().name),
+                      guard.owner};
+  plan->bind = [bind = std::move(plan->bind), guard, running] {
     KernelPtr kernel = guard(bind);
     if (kernel == nullptr) throw guard.error("binds no kernel");
-    return kernel;
+    return guarded_kernel(std::move(kernel), running);
   };
   put_under(plan->accuracy.algebra.formula, guard);
   return offer;
