@@ -122,6 +122,19 @@ TEST_F(ReproduceRun, CountsUlpsInTheFirstCheckpointThatDiffers) {
   EXPECT_EQ(found["first_checkpoint"]["states_that_differ"][0]["most_ulps"], 1);
 }
 
+// The others are compared, and what could not be is no equality.
+TEST_F(ReproduceRun, NamesADamagedCheckpointAndGoesOn) {
+  run({"-s", "checkpoint={every: 1 steps, keep_last: 9}"});
+  std::filesystem::resize_file(folder_ / "run/checkpoints/step-00000002.safetensors", 100);
+  const nlohmann::json found = reproduce(1)["seeds"][0];
+  EXPECT_EQ(found["checkpoints"], 3);
+  EXPECT_EQ(found["damaged_checkpoints"].size(), 1u);
+  EXPECT_EQ(found["damaged_checkpoints"][0]["step"], 2);
+  EXPECT_TRUE(found["tensors_that_differ"].empty()) << found;
+  EXPECT_NE(expect(1, {"reproduce", "run"}).out.find("the checkpoint of step 2 was not compared"),
+            std::string::npos);
+}
+
 // The same bits from another commit are the same bits, and both are said.
 TEST_F(ReproduceRun, AnotherStateOfTheRepositoryIsShownAndIsNoOtherResult) {
   const auto git = [&](std::vector<std::string> words) {

@@ -90,6 +90,8 @@ void print_seed(const SeedReproduction& seed) {
   if (difference.checkpoint)
     print_tensors(fmt::format("state after step {}", difference.checkpoint->step),
                   difference.checkpoint->states);
+  for (const DamagedCheckpoint& damaged : difference.damaged)
+    fmt::print("  the checkpoint of step {} was not compared: {}\n", damaged.step, damaged.reason);
   if (!difference.final_weights.empty()) print_tensors("weights at the end", difference.final_weights);
 }
 
@@ -145,6 +147,9 @@ Json to_json(const SeedReproduction& seed) {
     json["first_checkpoint"] = {{"step", difference.checkpoint->step},
                                 {"states_that_differ", to_json(difference.checkpoint->states)}};
   }
+  json["damaged_checkpoints"] = Json::array();
+  for (const DamagedCheckpoint& damaged : difference.damaged)
+    json["damaged_checkpoints"].push_back({{"step", damaged.step}, {"reason", damaged.reason}});
   json["tensors_that_differ"] = to_json(difference.final_weights);
   return json;
 }

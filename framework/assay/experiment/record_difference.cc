@@ -171,9 +171,15 @@ void compare_checkpoints(const fs::path& recorded, const fs::path& repeated, Rec
   for (const auto& [step, path] : checkpoint_files(recorded)) {
     const fs::path other = repeated / path.filename();
     if (!fs::exists(other)) continue;
+    Checkpoint left;
+    try {
+      left = read_checkpoint(path);
+    } catch (const Error& error) {
+      difference.damaged.push_back({step, error.what()});
+      continue;
+    }
     ++difference.checkpoints;
-    const Checkpoint left = read_checkpoint(path), right = read_checkpoint(other);
-    std::vector<TensorDifference> states = compare_tensors(left.states, right.states);
+    std::vector<TensorDifference> states = compare_tensors(left.states, read_checkpoint(other).states);
     if (states.empty()) continue;
     difference.checkpoint = CheckpointDifference{step, std::move(states)};
     return;

@@ -46,6 +46,12 @@ struct CheckpointDifference {
   std::vector<TensorDifference> states;
 };
 
+/// A checkpoint that cannot be read, whose states are compared with nothing.
+struct DamagedCheckpoint {
+  std::int64_t step = 0;
+  std::string reason;
+};
+
 struct RecordDifference {
   std::size_t rows = 0, tensors = 0, checkpoints = 0;  ///< compared
   std::optional<MetricDifference> metric;
@@ -53,9 +59,10 @@ struct RecordDifference {
   std::optional<std::int64_t>
       same_weights;  ///< the last step before both after which all hashes are the same
   std::optional<CheckpointDifference> checkpoint;
+  std::vector<DamagedCheckpoint> damaged;       ///< of the record, as far as they were looked at
   std::vector<TensorDifference> final_weights;  ///< in the order of the file
 
-  bool none() const { return !metric && !weights && !checkpoint && final_weights.empty(); }
+  bool none() const { return !metric && !weights && !checkpoint && damaged.empty() && final_weights.empty(); }
   /// The steps (from 1) of which one was the first to go another way, as far as the record tells; nothing
   /// where it tells nothing.
   struct Steps {
@@ -65,7 +72,7 @@ struct RecordDifference {
 };
 
 /// Both folders hold metrics.jsonl, weights.safetensors and perhaps checkpoints/. Throws Error where the
-/// recorded one lacks a file that it should have, or a file is damaged.
+/// recorded one lacks a file that it should have, or a file other than a checkpoint is damaged.
 RecordDifference difference_between(const std::filesystem::path& recorded,
                                     const std::filesystem::path& repeated);
 

@@ -72,10 +72,11 @@ Outcome neutral_leaves_the_other(const OpChecks& checks, const Neutral& neutral)
   for (const Case* c : with_elements(checks.op.cases)) {
     std::string refusal;
     const OpSite site = make_op_site(checks.registry.ops, checks.op, *c, DType::f64);
-    const Spec& operand = site.site().input(static_cast<std::size_t>(neutral.operand));
-    const Spec& other = site.site().input(static_cast<std::size_t>(1 - neutral.operand));
-    if (operand.dtype != DType::f64 || !(other == site.site().output())) continue;
-    const KernelCase kernel = checks.bind(*checks.reference, *c, DType::f64, site.site(), refusal);
+    const Site judged = site.site();
+    const Spec& operand = judged.input(static_cast<std::size_t>(neutral.operand));
+    const Spec& other = judged.input(static_cast<std::size_t>(1 - neutral.operand));
+    if (operand.dtype != DType::f64 || !(other == judged.output())) continue;
+    const KernelCase kernel = checks.bind(*checks.reference, *c, DType::f64, judged, refusal);
     if (!kernel.kernel.kernel) return Outcome::skipped("reference: " + refusal);
     for (const Draw& draw :
          {Draw{.seed = checks.seed_of(*c, 0)}, Draw{.fill = Fill::zeros, .seed = checks.seed_of(*c, 0)}}) {
