@@ -6,8 +6,10 @@ namespace {
 using dnnl::algorithm;
 using dnnl::prop_kind;
 
-dnnl::normalization_flags scale_and_shift() {
-  return dnnl::normalization_flags::use_scale | dnnl::normalization_flags::use_shift;
+dnnl::normalization_flags scale_and_shift(bool relu = false) {
+  using dnnl::normalization_flags;
+  const normalization_flags flags = normalization_flags::use_scale | normalization_flags::use_shift;
+  return relu ? flags | normalization_flags::fuse_norm_relu : flags;
 }
 
 // Attributes of every primitive: its scratchpad is ours to provide.
@@ -193,24 +195,24 @@ PrimitiveDesc average_pooling_backward(const dnnl::engine& engine, const MemoryD
 }
 
 PrimitiveDesc batch_normalization(const dnnl::engine& engine, bool inference, const MemoryDesc& data,
-                                  float epsilon) {
-  if (!inference) {
-    return batch_normalization_forward(engine, prop_kind::forward_training, data, epsilon, scale_and_shift());
-  }
+                                  float epsilon, bool relu) {
+  const dnnl::normalization_flags flags = scale_and_shift(relu);
+  if (!inference)
+    return batch_normalization_forward(engine, prop_kind::forward_training, data, epsilon, flags);
   return batch_normalization_forward(engine, prop_kind::forward_inference, data, epsilon,
-                                     scale_and_shift() | dnnl::normalization_flags::use_global_stats);
+                                     flags | dnnl::normalization_flags::use_global_stats);
 }
 
-PrimitiveDesc batch_normalization_backward(const dnnl::engine& engine, const MemoryDesc& data,
-                                           float epsilon) {
-  const auto hint =
-      batch_normalization_forward(engine, prop_kind::forward_training, data, epsilon, scale_and_shift());
+PrimitiveDesc batch_normalization_backward(const dnnl::engine& engine, const MemoryDesc& data, float epsilon,
+                                           bool relu) {
+  const dnnl::normalization_flags flags = scale_and_shift(relu);
+  const auto hint = batch_normalization_forward(engine, prop_kind::forward_training, data, epsilon, flags);
 #if DNNL_VERSION_MAJOR >= 3
   return make_backward<dnnl::batch_normalization_backward>(engine, hint, prop_kind::backward, data, data,
-                                                           data, epsilon, scale_and_shift());
+                                                           data, epsilon, flags);
 #else
   return make_backward<dnnl::batch_normalization_backward>(engine, hint, prop_kind::backward, data, data,
-                                                           epsilon, scale_and_shift());
+                                                           epsilon, flags);
 #endif
 }
 

@@ -65,10 +65,12 @@ PrimitiveDesc average_pooling(const dnnl::engine& engine, const MemoryDesc& src,
 PrimitiveDesc average_pooling_backward(const dnnl::engine& engine, const MemoryDesc& diff_src,
                                        const MemoryDesc& diff_dst, const PoolingGeometry& geometry);
 
-/// With scale and shift; statistics are an output, or an input where `inference`.
+/// With scale and shift; statistics are an output, or an input where `inference`. `relu` follows where asked
+/// for; in training, the primitive then has a workspace that its backward one reads.
 PrimitiveDesc batch_normalization(const dnnl::engine& engine, bool inference, const MemoryDesc& data,
-                                  float epsilon);
-PrimitiveDesc batch_normalization_backward(const dnnl::engine& engine, const MemoryDesc& data, float epsilon);
+                                  float epsilon, bool relu = false);
+PrimitiveDesc batch_normalization_backward(const dnnl::engine& engine, const MemoryDesc& data, float epsilon,
+                                           bool relu = false);
 
 /// Over the last axis, with scale and shift; statistics are an output.
 PrimitiveDesc layer_normalization(const dnnl::engine& engine, const MemoryDesc& data, float epsilon);

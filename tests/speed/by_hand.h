@@ -37,5 +37,6 @@ std::vector<Variant> variants(const Problem& problem, const StateStore& states);
 std::vector<Variant> plain_loops(const Problem& problem, const StateStore& states);
 std::vector<Variant> perceptrons(const Problem& problem, const StateStore& states);
 std::vector<Variant> lenets(const Problem& problem, const StateStore& states);
+std::vector<Variant> vggs(const Problem& problem, const StateStore& states);
 
 }  // namespace assay::speed

@@ -1,5 +1,5 @@
 // assay's training step beside one written by hand, in turns, on the workloads of experiments/bench:
-//   speed [--threads 1,2] [--rounds N] [--backend LIST] [--processor-time] FILE...
+//   speed [--threads 1,2] [--rounds N] [--backend LIST] [--set KEY=VALUE] [--processor-time] FILE...
 // prints the ratio of their times with the interval that covers its median with 95 %. Processor time is for
 // one thread on a machine that others use: what they take of the processor is not counted, what they take of
 // its caches is.
@@ -30,6 +30,7 @@ constexpr int kComparedSteps = 5;  // after which the losses are compared
 struct Options {
   std::vector<std::string> files;
   std::vector<std::string> backends;  // empty: the file's
+  std::vector<std::string> overrides;
   std::vector<int> threads{1, 2};
   std::int64_t rounds = 21;
   clockid_t clock = CLOCK_MONOTONIC;
@@ -68,13 +69,15 @@ Options read(int argc, char** argv) {
       options.clock = CLOCK_PROCESS_CPUTIME_ID;
     } else if (word == "--backend") {
       options.backends = listed(value());
+    } else if (word == "--set") {
+      options.overrides.push_back(value());
     } else {
       options.files.push_back(word);
     }
   }
   if (options.files.empty())
     throw Error(
-        "usage: speed [--threads 1,2] [--rounds N] [--backend LIST] [--processor-time] "
+        "usage: speed [--threads 1,2] [--rounds N] [--backend LIST] [--set KEY=VALUE] [--processor-time] "
         "experiments/bench/FILE...");
   return options;
 }
@@ -190,7 +193,7 @@ int run(int argc, char** argv) {
     if (backends.empty()) backends.emplace_back();
     for (const std::optional<std::string>& backend : backends) {
       Experiment experiment =
-          load_experiment(file, {.overrides = {}, .backend = backend, .seed = {}}, registry);
+          load_experiment(file, {.overrides = options.overrides, .backend = backend, .seed = {}}, registry);
       for (const int threads : options.threads) {
         experiment.backend.threads = threads;
         compare(experiment, registry, options);
@@ -207,6 +210,7 @@ std::vector<Variant> variants(const Problem& problem, const StateStore& states) 
   if (name.starts_with("a-")) return plain_loops(problem, states);
   if (name.find("mlp") != std::string::npos) return perceptrons(problem, states);
   if (name.starts_with("e-")) return lenets(problem, states);
+  if (name.starts_with("f-")) return vggs(problem, states);
   return {};
 }
 
