@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ struct Variant {
 /// The ways of writing the experiment's network, or none where there is no program for it. `states` hold its
 /// first weights. Problem and states outlive what is made.
 std::vector<Variant> variants(const Problem& problem, const StateStore& states);
+
+/// The same network in libtorch, if this was built with it.
+std::optional<Variant> libtorch(const Problem& problem, const StateStore& states);
 
 // By kind of network.
 std::vector<Variant> plain_loops(const Problem& problem, const StateStore& states);

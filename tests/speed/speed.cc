@@ -1,12 +1,14 @@
-// assay's training step beside one written by hand, in turns, on the workloads of experiments/bench:
+// assay's training step beside ones written by hand and beside libtorch's, in turns, on the workloads of
+// experiments/bench:
 //   speed [--threads 1,2] [--rounds N] [--backend LIST] [--set KEY=VALUE] [--processor-time] FILE...
 // prints the ratio of their times with the interval that covers its median with 95 %. Processor time is for
 // one thread on a machine that others use: what they take of the processor is not counted, what they take of
 // its caches is.
 #include <fmt/format.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdio>
-#include <ctime>
 #include <deque>
 #include <string>
 #include <vector>
@@ -17,6 +19,7 @@
 #include "assay/bench/worker.h"
 #include "assay/core/error.h"
 #include "speed/by_hand.h"
+#include "speed/clock.h"
 
 namespace assay::speed {
 namespace {
@@ -35,12 +38,6 @@ struct Options {
   std::int64_t rounds = 21;
   clockid_t clock = CLOCK_MONOTONIC;
 };
-
-double now(clockid_t clock) {
-  timespec time{};
-  clock_gettime(clock, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
 
 std::vector<std::string> listed(const std::string& text) {
   std::vector<std::string> parts;
@@ -82,12 +79,19 @@ Options read(int argc, char** argv) {
   return options;
 }
 
-// A step by hand with all that it refers to.
+using Write = std::function<std::vector<Variant>(const Problem&, const StateStore&)>;
+
+std::vector<Variant> torch_variants(const Problem& problem, const StateStore& states) {
+  std::optional<Variant> variant = libtorch(problem, states);
+  return variant ? std::vector{*variant} : std::vector<Variant>{};
+}
+
+// A step written elsewhere with all that it refers to.
 struct Opponent {
-  Opponent(const Experiment& experiment, const Registry& registry, std::size_t variant)
+  Opponent(const Experiment& experiment, const Registry& registry, const Write& write, std::size_t variant)
       : experiment(experiment), problem(this->experiment, registry, experiment.seeds.front()) {
     problem.initialize(states);
-    program = variants(problem, states)[variant].make();
+    program = write(problem, states)[variant].make();
   }
   Experiment experiment;
   Problem problem;
@@ -95,10 +99,18 @@ struct Opponent {
   std::unique_ptr<HandWritten> program;
 };
 
-// "loss N" runs N steps and answers the loss of the last, "turn N" answers seconds per step.
+// The most memory that this process has held, in bytes.
+double peak_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return 1024.0 * static_cast<double>(usage.ru_maxrss);
+}
+
+// "loss N" runs N steps and answers the loss of the last, "turn N" answers seconds per step, "peak" bytes.
 template <class Run, class Loss>
 Worker::Answer answer(clockid_t clock, Run run, Loss loss) {
   return [=](const std::string& request) {
+    if (request == "peak") return fmt::format("{}", peak_bytes());
     const std::int64_t steps = std::stoll(request.substr(request.find(' ') + 1));
     if (request.starts_with("loss")) {
       run(steps);
@@ -118,9 +130,9 @@ Worker::Answer assays(const Experiment& experiment, const Registry& registry, cl
       clock, [subject](std::int64_t steps) { subject->run(steps); }, [subject] { return subject->loss(); });
 }
 
-Worker::Answer by_hand(const Experiment& experiment, const Registry& registry, std::size_t variant,
-                       clockid_t clock) {
-  const auto opponent = std::make_shared<Opponent>(experiment, registry, variant);
+Worker::Answer opponents(const Experiment& experiment, const Registry& registry, const Write& write,
+                         std::size_t variant, clockid_t clock) {
+  const auto opponent = std::make_shared<Opponent>(experiment, registry, write, variant);
   HandWritten& program = *opponent->program;
   program.step();
   return answer(
@@ -141,47 +153,66 @@ Contestant contestant(Worker& worker) {
 
 double median(const std::vector<double>& values) { return bench::summarize(values).median; }
 
+struct Result {
+  std::string name;
+  std::vector<double> seconds{};  // of every round
+  double peak_bytes = 0;
+};
+
+// One line: what assay's step takes, what theirs takes, and the ratio over the rounds.
+void print_ratio(const Experiment& experiment, const Result& ours, const std::string& whose,
+                 const Result& theirs) {
+  std::vector<double> ratios;
+  for (std::size_t r = 0; r < ours.seconds.size(); ++r) ratios.push_back(ours.seconds[r] / theirs.seconds[r]);
+  const bench::Interval interval = bench::median_interval(ratios, kCoverage);
+  const BackendConfig& backend = experiment.backend;
+  fmt::print(
+      "{:<26} {:<9} {} thread{}  assay {:>10.2f} µs  {:<8} {:>10.2f} µs  ratio {:.3f} [{:.3f}, {:.3f}]  "
+      "peak {:.0f} / {:.0f} MB  {}\n",
+      experiment.name, backend.type, backend.threads, backend.threads == 1 ? " " : "s",
+      median(ours.seconds) * 1e6, whose, median(theirs.seconds) * 1e6, median(ratios), interval.low,
+      interval.high, ours.peak_bytes / 1e6, theirs.peak_bytes / 1e6, theirs.name);
+  std::fflush(stdout);
+}
+
+// Every way of writing a step takes part in every round, and the fastest of those by hand is the measure.
 void compare(const Experiment& experiment, const Registry& registry, const Options& options) {
-  std::vector<std::string> names;
+  std::vector<Result> results{{"assay"}};
+  std::size_t by_hand = 0;
+  bool has_torch = false;
   {
     // For the names alone: nothing runs here, and no thread is started before the processes are made.
     const Problem problem(experiment, registry, experiment.seeds.front());
     StateStore states;
-    for (const Variant& variant : variants(problem, states)) names.push_back(variant.name);
+    for (const Variant& variant : variants(problem, states)) results.push_back({variant.name});
+    by_hand = results.size() - 1;
+    has_torch = libtorch(problem, states).has_value();
+    if (has_torch) results.push_back({});
   }
-  if (names.empty()) {
-    fmt::print("{}: nobody has written it by hand\n", experiment.name);
-    return;
-  }
-  std::deque<Worker> hands;
-  for (std::size_t v = 0; v < names.size(); ++v)
-    hands.emplace_back([&, v] { return by_hand(experiment, registry, v, options.clock); });
-  Worker assay([&] { return assays(experiment, registry, options.clock); });
-  const std::string loss = fmt::format("loss {}", kComparedSteps);
-  const double ours = std::stod(assay.ask(loss));
-  std::string losses = fmt::format("loss after {} steps: {:.6g}; by hand", kComparedSteps + 1, ours);
-  for (Worker& hand : hands) losses += fmt::format(" {:.6g}", std::stod(hand.ask(loss)));
+  std::deque<Worker> workers;
+  workers.emplace_back([&] { return assays(experiment, registry, options.clock); });
+  for (std::size_t v = 0; v < by_hand; ++v)
+    workers.emplace_back([&, v] { return opponents(experiment, registry, variants, v, options.clock); });
+  if (has_torch)
+    workers.emplace_back([&] { return opponents(experiment, registry, torch_variants, 0, options.clock); });
 
-  // Every way of writing it takes part in every round, and the fastest of them is the measure.
-  std::vector<Contestant> all{contestant(assay)};
-  for (Worker& hand : hands) all.push_back(contestant(hand));
-  for (Contestant& c : all) set_steps(c, kTurnSeconds);
-  const auto seconds = bench::go_around(all, options.rounds);
-  std::size_t best = 1;
-  for (std::size_t v = 2; v < seconds.size(); ++v) {
-    if (median(seconds[v]) < median(seconds[best])) best = v;
+  std::string losses = fmt::format("loss of step {}:", kComparedSteps + 1);
+  std::vector<Contestant> all;
+  for (Worker& worker : workers) {
+    losses += fmt::format(" {:.6g}", std::stod(worker.ask(fmt::format("loss {}", kComparedSteps))));
+    set_steps(all.emplace_back(contestant(worker)), kTurnSeconds);
   }
-  std::vector<double> ratios;
-  for (std::size_t r = 0; r < seconds[0].size(); ++r) ratios.push_back(seconds[0][r] / seconds[best][r]);
-  const bench::Interval interval = bench::median_interval(ratios, kCoverage);
-  fmt::print(
-      "{:<26} {:<9} {} thread{}  assay {:>12.3f} µs  by hand {:>12.3f} µs  ratio {:.3f} [{:.3f}, {:.3f}]  "
-      "({})\n",
-      experiment.name, experiment.backend.type, experiment.backend.threads,
-      experiment.backend.threads == 1 ? " " : "s", median(seconds[0]) * 1e6, median(seconds[best]) * 1e6,
-      median(ratios), interval.low, interval.high, names[best - 1]);
-  fmt::print(stderr, "{}\n", losses);
-  std::fflush(stdout);
+  fmt::print(stderr, "{} (assay, by hand{})\n", losses, has_torch ? ", libtorch" : "");
+  const auto seconds = bench::go_around(all, options.rounds);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    results[i].seconds = seconds[i];
+    results[i].peak_bytes = std::stod(workers[i].ask("peak"));
+  }
+  if (by_hand == 0) fmt::print("{}: nobody has written it by hand\n", experiment.name);
+  const auto hands = std::span(results).subspan(1, by_hand);
+  const auto best = std::ranges::min_element(hands, {}, [](const Result& r) { return median(r.seconds); });
+  if (best != hands.end()) print_ratio(experiment, results.front(), "by hand", *best);
+  if (has_torch) print_ratio(experiment, results.front(), "libtorch", results.back());
 }
 
 int run(int argc, char** argv) {
