@@ -38,31 +38,37 @@ Offer in_image_layout(const Context& context, const Site& site, std::initializer
   return lay_out(make(canonical_image(site.input(*images.begin()).shape)), {});
 }
 
+// Alone, or with relu behind it.
 Offer offer_batch_norm(const Context& context, const Site& site) {
+  const bool relu = site.ops.size() == 2;
   return in_image_layout(context, site, {0}, [&](const MemoryDesc& data) {
+    const PrimitiveDesc primitive = batch_normalization(context.engine, false, data, epsilon_of(site), relu);
+    std::vector<std::pair<int, Buffer>> arguments{
+        {DNNL_ARG_SRC, Buffer::input(0)},   {DNNL_ARG_SCALE, Buffer::input(1)},
+        {DNNL_ARG_SHIFT, Buffer::input(2)}, {DNNL_ARG_DST, Buffer::output(0)},
+        {DNNL_ARG_MEAN, Buffer::output(1)}, {DNNL_ARG_VARIANCE, Buffer::output(2)}};
     Sequence sequence(context);
-    sequence.add(batch_normalization(context.engine, false, data, epsilon_of(site)),
-                 {{DNNL_ARG_SRC, Buffer::input(0)},
-                  {DNNL_ARG_SCALE, Buffer::input(1)},
-                  {DNNL_ARG_SHIFT, Buffer::input(2)},
-                  {DNNL_ARG_DST, Buffer::output(0)},
-                  {DNNL_ARG_MEAN, Buffer::output(1)},
-                  {DNNL_ARG_VARIANCE, Buffer::output(2)}});
-    return sequence.plan("batch_norm");
+    // Where y is positive, which relu_grad sees in y itself.
+    if (relu)
+      arguments.emplace_back(DNNL_ARG_WORKSPACE,
+                             sequence.scratch(argument_desc(primitive, DNNL_ARG_WORKSPACE)));
+    sequence.add(primitive, arguments);
+    return sequence.plan(relu ? "batch_norm+relu" : "batch_norm");
   });
 }
 
 Offer offer_batch_norm_inference(const Context& context, const Site& site) {
+  const bool relu = site.ops.size() == 2;
   return in_image_layout(context, site, {0}, [&](const MemoryDesc& data) {
     Sequence sequence(context);
-    sequence.add(batch_normalization(context.engine, true, data, epsilon_of(site)),
+    sequence.add(batch_normalization(context.engine, true, data, epsilon_of(site), relu),
                  {{DNNL_ARG_SRC, Buffer::input(0)},
                   {DNNL_ARG_SCALE, Buffer::input(1)},
                   {DNNL_ARG_SHIFT, Buffer::input(2)},
                   {DNNL_ARG_MEAN, Buffer::input(3)},
                   {DNNL_ARG_VARIANCE, Buffer::input(4)},
                   {DNNL_ARG_DST, Buffer::output(0)}});
-    return sequence.plan("batch_norm_inference");
+    return sequence.plan(relu ? "batch_norm_inference+relu" : "batch_norm_inference");
   });
 }
 

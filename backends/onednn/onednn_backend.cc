@@ -34,6 +34,7 @@ class OnednnBackend final : public Backend {
       activations.emplace_back(name);
     patterns_ = {{"linear + activation", {{"linear"}, activations}},
                  {"conv2d + activation", {{"conv2d"}, activations}},
+                 {"batch normalisation + relu", {{"batch_norm", "batch_norm_inference"}, {"relu"}}},
                  descent_pattern(),
                  {"gradient of max_pool2d after relu", {{"max_pool2d_grad"}, {"relu_grad"}}}};
   }

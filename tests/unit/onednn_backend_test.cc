@@ -12,9 +12,11 @@
 #include "assay/graph/differentiate.h"
 #include "assay/ops/activation.h"
 #include "assay/ops/conv.h"
+#include "assay/ops/elementwise.h"
 #include "assay/ops/linear.h"
 #include "assay/ops/loss.h"
 #include "assay/ops/movement.h"
+#include "assay/ops/normalize.h"
 #include "assay/ops/pool.h"
 #include "assay/ops/update.h"
 #include "assay/program/program.h"
@@ -147,7 +149,8 @@ TEST_F(OnednnBackend, UpdatesAWeightInItsProductOnlyWhereNothingElseIsAsked) {
   const std::vector<const Backend*> backends{backend.get(), reference.get()};
   const auto table = [&](double weight_decay, bool wanted) {
     Graph graph(registry_.ops);
-    const Value x = graph.input("x", {DType::f32, {8, 6}}), delta = graph.input("delta", {DType::f32, {8, 5}});
+    const Value x = graph.input("x", {DType::f32, {8, 6}}),
+                delta = graph.input("delta", {DType::f32, {8, 5}});
     const Value rate = graph.input("rate", {DType::f32, {}}), w = graph.state("w", {DType::f32, {5, 6}});
     const Value gradient = matmul(delta, x, true);
     graph.update(w, sgd_update(w, gradient, rate, {{"weight_decay", weight_decay}}));
@@ -220,6 +223,35 @@ TEST_F(OnednnBackend, SharesStatesWithAProgramOfAnotherBatch) {
     program->run();
   }
   EXPECT_EQ(to_doubles(small.output("y")), to_doubles(expected.output("y")));
+}
+
+// Statistics have readers of their own, which stand between the normalisation and relu.
+TEST_F(OnednnBackend, FusesReluBehindANormalisationWhoseStatisticsAreRead) {
+  const auto backend = onednn(1);
+  const auto reference = registry_.create_backend("reference", {}, 1);
+  const std::vector<const Backend*> backends{backend.get(), reference.get()};
+  Graph graph(registry_.ops);
+  const Value x = graph.input("x", {DType::f32, {4, 16, 5, 3}});
+  const Value running = graph.state("running", {DType::f32, {16}});
+  const Normalized normal =
+      batch_norm(x, graph.input("weight", {DType::f32, {16}}), graph.input("bias", {DType::f32, {16}}), 1e-5);
+  graph.update(running, sub(running, normal.mean));
+  graph.output("variance", scale(normal.variance, 2.0));
+  graph.output("y", activate("relu", normal.y));
+
+  std::map<std::string, std::vector<double>> values[2];
+  for (const bool fuse : {false, true}) {
+    StateStore states;
+    Arena arena;
+    Program program = Program::compile(graph, backends, states, arena, {.fuse = fuse});
+    EXPECT_EQ(to_string(program.placements()).find("batch_norm+relu") != std::string::npos, fuse);
+    std::uint32_t stream = 1;
+    for (const char* input : {"x", "weight", "bias"}) fill(program.input(input), stream++, 3);
+    program.run();
+    for (const char* output : {"variance", "y"}) values[fuse][output] = to_doubles(program.output(output));
+    values[fuse]["running"] = to_doubles(states.read("running").view());
+  }
+  EXPECT_EQ(values[0], values[1]);
 }
 
 Offer offer_for(const Backend& backend, Graph& graph, Value result) {

@@ -66,7 +66,7 @@ struct SiteOp {
   std::vector<Spec> outputs;
 };
 
-/// One op, or a matched pattern of ops to be fused. The site's outputs are all outputs of its last op.
+/// One op, or a pattern of ops to be fused. Its outputs: all of the last op, then those of the others but 0.
 struct Site {
   std::vector<SiteOp> ops;
   std::vector<Port> inputs;

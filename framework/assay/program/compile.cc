@@ -93,19 +93,19 @@ class Compiler {
   static void settle_canonical(StateStore::Entry& entry) { entry.settled = true; }
 
   void place_nodes() {
-    std::map<std::int32_t, Match> ends;  // last node of a chain → the chain
+    std::map<std::int32_t, Match> turns;  // the node in whose turn a chain runs → the chain
     std::set<std::int32_t> inside;
     if (options_.fuse) {
       for (Match& match : match_patterns(graph_, *backends_.front())) {
         inside.insert(match.nodes.begin(), match.nodes.end());
-        ends.emplace(match.nodes.back(), match);
+        turns.emplace(match.turn, match);
       }
     }
     for (std::size_t n = 0; n < graph_.nodes().size(); ++n) {
       const auto id = static_cast<std::int32_t>(n);
       const Node& node = graph_.nodes()[n];
       if (node.kind != NodeKind::op) continue;
-      if (const auto match = ends.find(id); match != ends.end()) {
+      if (const auto match = turns.find(id); match != turns.end()) {
         if (!place_fused(match->second)) {
           for (std::int32_t part : match->second.nodes) place_one(part);
         }
@@ -128,7 +128,7 @@ class Compiler {
       Offer offer = backend->offer(bound.site);
       if (Plan* plan = std::get_if<Plan>(&offer)) {
         row.fallback = backend != backends_.front();
-        add_step(*backend, std::move(*plan), bound, nodes, std::move(row));
+        add_step(*backend, std::move(*plan), bound, std::move(row));
         return;
       }
       row.refusals.push_back(fmt::format("{}: {}", backend->name(), std::get<Refusal>(offer).reason));
@@ -144,7 +144,7 @@ class Compiler {
     Offer offer = backends_.front()->offer(bound.site);
     Plan* plan = std::get_if<Plan>(&offer);
     if (plan == nullptr) return false;
-    add_step(*backends_.front(), std::move(*plan), bound, match.nodes, describe(match.nodes));
+    add_step(*backends_.front(), std::move(*plan), bound, describe(match.nodes));
     return true;
   }
 
@@ -174,8 +174,7 @@ class Compiler {
     return row;
   }
 
-  void add_step(const Backend& backend, Plan plan, const BoundSite& bound,
-                std::span<const std::int32_t> nodes, Placement row) {
+  void add_step(const Backend& backend, Plan plan, const BoundSite& bound, Placement row) {
     Step step;
     for (std::size_t i = 0; i < bound.inputs.size(); ++i) {
       const Layout wanted = plan.input_layout(i);
@@ -187,10 +186,9 @@ class Compiler {
       const Layout layout = plan.output_layout(o);
       const Location location{new_slot(layout.bytes_of(bound.site.output(o))), layout,
                               layout.canonical() ? nullptr : &backend};
-      const ValueId id{nodes.back(), static_cast<std::int32_t>(o)};
-      where_[id] = location;
+      where_[bound.outputs[o]] = location;
       step.outputs.push_back(location.slot);
-      step.makes.push_back({id, bound.site.output(o), layout});
+      step.makes.push_back({bound.outputs[o], bound.site.output(o), layout});
     }
     if (plan.scratch_bytes > 0) step.scratch = new_slot(plan.scratch_bytes);
     program_.memory.largest_scratch_bytes =

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "assay/core/error.h"
 
@@ -38,6 +39,19 @@ bool accepts(const std::vector<std::string>& names, const Node& node) {
   return node.kind == NodeKind::op && std::ranges::find(names, node.op->name) != names.end();
 }
 
+// Match::turn, or -1 where an op of the chain reads what is not there by then.
+std::int32_t turn_of(const Graph& graph, const std::vector<std::int32_t>& chain) {
+  const auto turn = std::find_if(chain.begin(), chain.end() - 1, [&](std::int32_t n) {
+    return graph.node({n, 0}).outputs.size() > 1;
+  });
+  for (auto n = turn + 1; turn != chain.end() - 1 && n != chain.end(); ++n) {
+    for (const ValueId id : graph.node({*n, 0}).inputs) {
+      if (id.node > *turn && std::ranges::find(chain, id.node) == chain.end()) return -1;
+    }
+  }
+  return *turn;
+}
+
 }  // namespace
 
 BoundSite make_site(const Graph& graph, std::span<const std::int32_t> nodes) {
@@ -63,8 +77,15 @@ BoundSite make_site(const Graph& graph, std::span<const std::int32_t> nodes) {
     position[n] = static_cast<int>(bound.site.ops.size());
     bound.site.ops.push_back(std::move(op));
   }
-  for (const Spec& spec : graph.node({nodes.back(), 0}).outputs)
-    bound.site.outputs.push_back({spec, {}, false});
+  const auto add_outputs = [&](std::int32_t n, std::size_t first) {
+    const std::vector<Spec>& specs = graph.node({n, 0}).outputs;
+    for (std::size_t o = first; o < specs.size(); ++o) {
+      bound.outputs.push_back({n, static_cast<std::int32_t>(o)});
+      bound.site.outputs.push_back({specs[o], {}, false});
+    }
+  };
+  add_outputs(nodes.back(), 0);
+  for (std::int32_t n : nodes.first(nodes.size() - 1)) add_outputs(n, 1);
   return bound;
 }
 
@@ -112,19 +133,16 @@ std::vector<Match> match_patterns(const Graph& graph, const Backend& backend) {
   std::ranges::stable_sort(patterns, std::greater<>(), [](const Pattern& p) { return p.steps.size(); });
 
   std::map<ValueId, std::vector<std::int32_t>> readers;
-  std::map<std::int32_t, int> other_uses;  // of a node's outputs: as graph outputs or successors
+  std::set<ValueId> other_uses;  // as graph outputs or successors
   for (std::size_t n = 0; n < graph.nodes().size(); ++n) {
     for (ValueId id : graph.nodes()[n].inputs) readers[id].push_back(static_cast<std::int32_t>(n));
   }
-  for (const auto& [name, id] : graph.outputs()) ++other_uses[id.node];
-  for (const auto& [state, id] : graph.updates()) ++other_uses[id.node];
+  for (const auto& [name, id] : graph.outputs()) other_uses.insert(id);
+  for (const auto& [state, id] : graph.updates()) other_uses.insert(id);
 
-  // The one node that reads output 0 of `n`, if the node's outputs have no other use.
+  // The one node that reads output 0 of `n`, if that has no other use.
   const auto only_reader = [&](std::int32_t n) -> std::int32_t {
-    if (other_uses.contains(n)) return -1;
-    for (std::size_t o = 1; o < graph.node({n, 0}).outputs.size(); ++o) {
-      if (readers.contains({n, static_cast<std::int32_t>(o)})) return -1;
-    }
+    if (other_uses.contains({n, 0})) return -1;
     const auto it = readers.find({n, 0});
     return it != readers.end() && it->second.size() == 1 ? it->second.front() : -1;
   };
@@ -142,8 +160,10 @@ std::vector<Match> match_patterns(const Graph& graph, const Backend& backend) {
         if (fits) chain.push_back(next);
       }
       if (!fits || chain.size() < 2) continue;
+      const std::int32_t turn = turn_of(graph, chain);
+      if (turn < 0) continue;
       for (std::int32_t n : chain) taken[n] = 1;
-      matches.push_back({std::move(chain), pattern.name});
+      matches.push_back({std::move(chain), pattern.name, turn});
       break;
     }
   }

@@ -45,6 +45,9 @@ Expanded expand_refused(const Graph& graph, const Backend& chosen);
 struct Match {
   std::vector<std::int32_t> nodes;
   std::string pattern;
+  /// The node in whose turn the chain runs: the last one, or the first that has further outputs, whose
+  /// readers may stand before the last.
+  std::int32_t turn = -1;
 };
 /// Disjoint matches, the longest first at each node; a node is in at most one.
 std::vector<Match> match_patterns(const Graph& graph, const Backend& backend);
@@ -52,7 +55,7 @@ std::vector<Match> match_patterns(const Graph& graph, const Backend& backend);
 /// The site of these nodes, and the values at its boundary. Layouts are canonical; the caller sets them.
 struct BoundSite {
   Site site;
-  std::vector<ValueId> inputs;
+  std::vector<ValueId> inputs, outputs;
 };
 BoundSite make_site(const Graph& graph, std::span<const std::int32_t> nodes);
 

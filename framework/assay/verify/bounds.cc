@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "assay/core/bound.h"
@@ -174,6 +175,9 @@ Bounded run_bounds(const Backend& reference, const Site& site, const std::vector
   }
   Bounded bounded;
   bounded.outputs = std::move(made.back());
+  made.pop_back();
+  for (std::vector<Tensor>& outputs : made)
+    std::move(outputs.begin() + 1, outputs.end(), std::back_inserter(bounded.outputs));
   bounded.height = close<B>(bounded.outputs);
   return bounded;
 }

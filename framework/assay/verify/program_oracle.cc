@@ -120,6 +120,13 @@ class Observer {
     note(fmt::format("step {}, op '{}' of '{}': {}", step_, step.placement.op, step.placement.scope, what));
   }
 
+  std::vector<std::string> output_names(const BoundSite& bound) const {
+    std::vector<std::string> names;
+    for (const ValueId id : bound.outputs)
+      names.push_back(graph_.node(id).op->outputs[static_cast<std::size_t>(id.output)]);
+    return names;
+  }
+
   // What other backends make of the same inputs at the worst element, each with its share of its own bound.
   std::string beside(const Site& site, const std::string& judged, const Comparison& result) const {
     std::string text;
@@ -161,7 +168,7 @@ class Observer {
       check.status = Status::skipped;
       check.detail = bounded.refusal;
     } else {
-      const Comparison result = compare(outputs, bounded, graph_.node({row.nodes.back(), 0}).op->outputs);
+      const Comparison result = compare(outputs, bounded, output_names(bound));
       check.basis = basis_of(bounded, row.accuracy);
       check.ratio = result.ratio;
       check.judged = result.judged;
