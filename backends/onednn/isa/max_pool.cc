@@ -104,6 +104,54 @@ void pool_rows(const MaxPooling& p, std::int64_t begin, std::int64_t end, const 
   }
 }
 
+// The gradient of a plane whose windows tile the image, by comparing instead of addressing: every element of
+// dx is written once. False, with dx half written, where an index lies outside its tile. REQUIRES: lanes are
+// whole registers, and the output's extents divide the image's.
+bool spread_tiles(const MaxPooling& p, const float* dy, const std::int32_t* index, const float* gate,
+                  float* dx) {
+  const std::int64_t height = p.height / p.output_height, width = p.width / p.output_width;
+  for (std::int64_t oh = 0; oh < p.output_height; ++oh) {
+    Indices missing{};
+    for (std::int64_t ow = 0; ow < p.output_width; ++ow) {
+      for (std::int64_t lane = 0; lane < p.lanes; lane += kWidth) {
+        const std::int64_t from = (oh * p.output_width + ow) * p.lanes + lane;
+        const Values given = load(dy + from) + 0.0f;  // as a sum that begins with 0
+        Indices where, found{};
+        __builtin_memcpy(&where, index + from, sizeof where);
+        for (std::int64_t h = oh * height; h < (oh + 1) * height; ++h) {
+          for (std::int64_t w = ow * width; w < (ow + 1) * width; ++w) {
+            const std::int64_t at = h * p.width + w, to = at * p.lanes + lane;
+            const Indices hit = where == static_cast<std::int32_t>(at);
+            found |= hit;
+            Values d = hit ? given : Values{};
+            if (gate != nullptr) d = load(gate + to) > 0.0f ? d : Values{};
+            __builtin_memcpy(dx + to, &d, sizeof d);
+          }
+        }
+        missing |= ~found;
+      }
+    }
+    for (int lane = 0; lane < kWidth; ++lane) {
+      if (missing[lane] != 0) return false;
+    }
+  }
+  return true;
+}
+
+// The gradient of any plane.
+void scatter(const MaxPooling& p, const float* dy, const std::int32_t* index, const float* gate, float* dx) {
+  const std::int64_t inputs = p.height * p.width * p.lanes, outputs = p.output_height * p.output_width;
+  for (std::int64_t i = 0; i < inputs; ++i) dx[i] = 0.0f;
+  for (std::int64_t o = 0; o < outputs; ++o) {
+    for (std::int64_t lane = 0; lane < p.lanes; ++lane) {
+      const std::int64_t from = o * p.lanes + lane;
+      dx[index[from] * p.lanes + lane] += dy[from];
+    }
+  }
+  if (gate == nullptr) return;
+  for (std::int64_t i = 0; i < inputs; ++i) dx[i] = gate[i] > 0.0f ? dx[i] : 0.0f;
+}
+
 }  // namespace
 
 void max_pool(const MaxPooling& p, const float* x, float* y, std::int32_t* index) noexcept {
@@ -118,20 +166,17 @@ void max_pool(const MaxPooling& p, const float* x, float* y, std::int32_t* index
 
 void max_pool_grad(const MaxPooling& p, const float* dy, const std::int32_t* index, const float* gate,
                    float* dx) noexcept {
-  const std::int64_t inputs = p.height * p.width * p.lanes, outputs = p.output_height * p.output_width;
+  const std::int64_t inputs = p.height * p.width * p.lanes,
+                     outputs = p.output_height * p.output_width * p.lanes;
+  const bool may_tile =
+      p.lanes % kWidth == 0 && p.height % p.output_height == 0 && p.width % p.output_width == 0;
   in_parallel(p.threads, p.planes, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t plane = begin; plane < end; ++plane) {
+      const float* d = dy + plane * outputs;
+      const std::int32_t* where = index + plane * outputs;
+      const float* open = gate != nullptr ? gate + plane * inputs : nullptr;
       float* to = dx + plane * inputs;
-      for (std::int64_t i = 0; i < inputs; ++i) to[i] = 0.0f;
-      for (std::int64_t o = 0; o < outputs; ++o) {
-        const std::int64_t from = (plane * outputs + o) * p.lanes;
-        for (std::int64_t lane = 0; lane < p.lanes; ++lane) {
-          to[index[from + lane] * p.lanes + lane] += dy[from + lane];
-        }
-      }
-      if (gate == nullptr) continue;
-      const float* open = gate + plane * inputs;  // while the plane is in the cache
-      for (std::int64_t i = 0; i < inputs; ++i) to[i] = open[i] > 0.0f ? to[i] : 0.0f;
+      if (!may_tile || !spread_tiles(p, d, where, open, to)) scatter(p, d, where, open, to);
     }
   });
 }
