@@ -12,8 +12,9 @@ namespace {
 constexpr double kCopyCost = 4.0;
 constexpr double kTransposeCost = 8.0;
 // With more rows than this, columns are packed even where they could be read in place: packing pays by the
-// better locality of its later readers.
+// better locality of its later readers, and soon where the steps of the depth evict each other from the cache.
 constexpr std::int64_t kDirectRows = 256;
+constexpr std::int64_t kCollidingDirectRows = 2 * kTileRows;
 
 /// The product as multiply_blocks() sees it: C or its transpose.
 struct Oriented {
@@ -28,8 +29,10 @@ Oriented orient(const GemmShape& s, bool transposed) {
 }
 
 // Whole panels of contiguous columns can be read in place.
+template <class T>
 bool reads_columns_in_place(const Oriented& o, std::int64_t rows) {
-  return o.column_stride == 1 && rows <= kDirectRows;
+  const bool collide = strides_collide<T>(o.column_depth_stride);
+  return o.column_stride == 1 && rows <= (collide ? kCollidingDirectRows : kDirectRows);
 }
 
 /// Cycles that the slowest thread of a grid takes.
@@ -62,7 +65,7 @@ double estimated_cycles(const Oriented& o, bool transposed, int row_parts, int c
   }
   if (o.column_stride != 1) {
     cycles += kTransposeCost * column_vectors;
-  } else if (!reads_columns_in_place(o, rows)) {
+  } else if (!reads_columns_in_place<T>(o, rows)) {
     cycles += kCopyCost * column_vectors;
   }
   if (transposed) {
@@ -103,7 +106,7 @@ GemmPlan plan_gemm(const GemmShape& shape, int threads) {
   const Oriented o = orient(shape, plan.transposed);
   const std::int64_t rows = ceil_div(o.rows, plan.row_parts);
   plan.copy_rows = strides_collide<T>(o.row_stride);
-  plan.direct_columns = reads_columns_in_place(o, rows);
+  plan.direct_columns = reads_columns_in_place<T>(o, rows);
   const std::int64_t columns = ceil_div(ceil_div(o.columns, kLanes<T>), plan.column_parts) * kLanes<T>;
   const Blocking blocking = blocking_of<T>(columns, o.depth);
   plan.block_depth = blocking.depth;
