@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 namespace assay::speed {
@@ -133,8 +134,10 @@ void DenseLayers::relu_backward(std::size_t l) {
   float* d = deltas_[l].data();
   const float* h = outputs_[l].data();
   const Dim count = batch_ * widths_[l].second;
+  // By a mask: a choice between d[i] and 0 becomes a store that is done or not, and no vector code.
 #pragma omp parallel for simd num_threads(threads_) if (threads_ > 1 && count > 16384)
-  for (Dim i = 0; i < count; ++i) d[i] = h[i] > 0 ? d[i] : 0;
+  for (Dim i = 0; i < count; ++i)
+    d[i] = std::bit_cast<float>(std::bit_cast<std::int32_t>(d[i]) & -static_cast<std::int32_t>(h[i] > 0));
 }
 
 void DenseLayers::add_column_sums(std::size_t l) {
