@@ -62,13 +62,22 @@ const MinimalFiltering& filtering_4x3() {
   return filtering;
 }
 
-// Winograd where the backend may use it and the library can, else the direct algorithm. Left out are images
-// without a whole vector of channels, which winograd pads and the direct algorithm does not; a primitive that
-// keeps its weights transformed, since what updates and saves weights has to understand their layout; and one
-// whose algebra is not known.
+// Winograd pads images to whole vectors of channels, which the direct algorithm does not.
+bool fills_a_vector(const Shape& images) { return images[1] >= 16; }
+
+// oneDNN 2.6.3's derivative by winograd is wrong in every element where the paddings of two opposite sides
+// differ.
+bool pads_evenly(const Fields& fields) {
+  const std::vector<std::int64_t>& padding = fields.integers("padding");
+  return padding[0] == padding[1] && padding[2] == padding[3];
+}
+
+// Winograd where it suits the geometry, the backend may use it and the library can, else the direct
+// algorithm. Left out are a primitive that keeps its weights transformed, since what updates and saves
+// weights has to understand their layout, and one whose algebra is not known.
 template <class Make>
-Offer by_algorithm(const Context& context, std::int64_t channels, Make make) {
-  if (context.winograd && channels >= 16) {
+Offer by_algorithm(const Context& context, bool suits, Make make) {
+  if (context.winograd && suits) {
     try {
       Offer offer = make(algorithm::convolution_winograd);
       Plan* const plan = std::get_if<Plan>(&offer);
@@ -115,7 +124,7 @@ Offer offer_conv2d(Context& context, const Site& site) {
   }
   std::vector<Operand> operands{{DNNL_ARG_SRC, Buffer::input(0)}, {DNNL_ARG_WEIGHTS, Buffer::input(1)}};
   if (with_bias) operands.push_back({DNNL_ARG_BIAS, Buffer::input(2)});
-  Offer offer = by_algorithm(context, site.input(0).shape[1], [&](algorithm kind) {
+  Offer offer = by_algorithm(context, fills_a_vector(site.input(0).shape), [&](algorithm kind) {
     return with_weights(context, site.inputs[1], weights, [&](const MemoryDesc& desc) -> Offer {
       const PrimitiveDesc primitive =
           convolution(context.engine, kind, free_format(dims_of(site.input(0).shape)), desc, bias,
@@ -134,7 +143,8 @@ Offer offer_conv2d(Context& context, const Site& site) {
 
 Offer offer_grad_input(Context& context, const Site& site) {
   const Dims weights = weight_dims(site.input(1).shape, site.fields());
-  return by_algorithm(context, site.output().shape[1], [&](algorithm kind) {
+  const bool suits = fills_a_vector(site.output().shape) && pads_evenly(site.fields());
+  return by_algorithm(context, suits, [&](algorithm kind) {
     return with_weights(context, site.inputs[1], weights, [&](const MemoryDesc& desc) -> Offer {
       const PrimitiveDesc primitive =
           convolution_backward_data(context.engine, kind, free_format(dims_of(site.output().shape)), desc,
@@ -149,7 +159,7 @@ Offer offer_grad_input(Context& context, const Site& site) {
 
 Offer offer_grad_weight(Context& context, const Site& site) {
   const Dims weights = weight_dims(site.output().shape, site.fields());
-  return by_algorithm(context, site.input(1).shape[1], [&](algorithm kind) -> Offer {
+  return by_algorithm(context, fills_a_vector(site.input(1).shape), [&](algorithm kind) -> Offer {
     const PrimitiveDesc primitive = convolution_backward_weights(
         context.engine, kind, free_format(dims_of(site.input(1).shape)), free_format(weights), MemoryDesc(),
         free_format(dims_of(site.input(0).shape)), geometry_of(site.fields()));

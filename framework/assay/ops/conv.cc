@@ -152,6 +152,9 @@ std::vector<Geometry> geometries() {
     put({.label = fmt::format("{} input channels", n), .x = {1, n, 5, 3}, .filters = 2, .bias = false});
     put({.label = fmt::format("{} filters", n), .x = {1, 2, 3, 5}, .filters = n});
   }
+  // Whole vectors of channels under several tiles of pixels, where algorithms for large networks begin.
+  put({.label = "16 channels, 6x7", .x = {2, 16, 6, 7}, .filters = 2, .padding = {1, 1, 1, 1}});
+  put({.label = "33 channels, 5x9", .x = {1, 33, 5, 9}, .filters = 2, .padding = {1, 0, 0, 1}});
   for (const auto& [kh, kw] : std::initializer_list<std::pair<std::int64_t, std::int64_t>>{
            {1, 1}, {1, 3}, {3, 1}, {2, 2}, {4, 3}, {5, 7}, {5, 2}}) {
     put({.label = fmt::format("kernel {}x{}", kh, kw), .filters = 4, .kernel = {kh, kw}});
