@@ -115,6 +115,12 @@ bool sync_directory_of(const std::filesystem::path& path) {
   return ::fsync(directory.number()) == 0 || errno == EINVAL || errno == ENOTSUP;
 }
 
+void require_directory_of(const std::filesystem::path& path) {
+  if (sync_directory_of(path)) return;
+  fail(path, fmt::format("'{}' was written, but its directory may not be on the disk: {}", path.string(),
+                         reason()));
+}
+
 std::uint64_t machine_memory() {
   const long pages = ::sysconf(_SC_PHYS_PAGES);
   const long page = ::sysconf(_SC_PAGESIZE);
@@ -167,7 +173,8 @@ std::vector<std::byte> read(const std::filesystem::path& path) {
   return bytes;
 }
 
-void write_atomically(const std::filesystem::path& path, std::span<const std::span<const std::byte>> parts) {
+void write_atomically(const std::filesystem::path& path, std::span<const std::span<const std::byte>> parts,
+                      Durability durability) {
   std::filesystem::path temporary;
   int number = -1;
   // O_EXCL never opens a file that exists; another process of the same id left this name behind, so the next
@@ -181,7 +188,7 @@ void write_atomically(const std::filesystem::path& path, std::span<const std::sp
   if (number < 0) fail(path, fmt::format("cannot write '{}': {}", path.string(), reason()));
   Descriptor file(number);
   bool written = std::ranges::all_of(parts, [&](auto part) { return write_all(file.number(), part); });
-  written = written && ::fsync(file.number()) == 0;
+  if (durability == Durability::now) written = written && ::fsync(file.number()) == 0;
   written = written && file.close();
   written = written && holds(temporary, parts);
   written = written && ::rename(temporary.c_str(), path.c_str()) == 0;
@@ -190,9 +197,17 @@ void write_atomically(const std::filesystem::path& path, std::span<const std::sp
     ::unlink(temporary.c_str());
     fail(path, fmt::format("cannot write '{}': {}", path.string(), why));
   }
-  if (!sync_directory_of(path))
-    fail(path, fmt::format("'{}' was written, but its directory may not be on the disk: {}", path.string(),
-                           reason()));
+  if (durability == Durability::now) require_directory_of(path);
+}
+
+void synchronize(std::span<const std::filesystem::path> files) {
+  for (const std::filesystem::path& path : files) {
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file.number() < 0 && errno == ENOENT) continue;
+    if (file.number() < 0 || ::fsync(file.number()) != 0)
+      fail(path, fmt::format("'{}' was written, but may not be on the disk: {}", path.string(), reason()));
+  }
+  if (!files.empty()) require_directory_of(files.front());
 }
 
 Tensor allocate(const Spec& spec, const std::filesystem::path& path) {

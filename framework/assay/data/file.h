@@ -31,10 +31,18 @@ std::uint64_t size(const std::filesystem::path& path);
 /// The whole file. Throws Error as size() does, and where it changes size meanwhile.
 std::vector<std::byte> read(const std::filesystem::path& path);
 
-/// The parts, one after the other, as the whole content of `path`: written beside it, forced to the disk,
-/// read again, then renamed, so that a reader sees the old file or the new one and never a part. Throws Error, and leaves
-/// nothing behind; a failed fsync is not tried again, for the second one may claim what the first one lost.
-void write_atomically(const std::filesystem::path& path, std::span<const std::span<const std::byte>> parts);
+/// Whether a file is on the disk when it has been written, or once synchronize() is told of it.
+enum class Durability : std::uint8_t { now, later };
+
+/// The parts, one after the other, as the whole content of `path`: written beside it, forced to the disk
+/// unless that is for later, read again, then renamed, so that a reader sees the old file or the new one and
+/// never a part. Throws Error, and leaves nothing behind; a failed fsync is not tried again, for the second
+/// one may claim what the first one lost.
+void write_atomically(const std::filesystem::path& path, std::span<const std::span<const std::byte>> parts,
+                      Durability durability = Durability::now);
+
+/// Forces files of one folder, those of them that exist, to the disk. Throws Error naming what is not there.
+void synchronize(std::span<const std::filesystem::path> files);
 
 /// A tensor of zeros for values that `path` promises. Throws Error where the bytes overflow or exceed the
 /// machine's memory, before anything is allocated. An empty path stands for generated data.

@@ -149,9 +149,9 @@ std::string git_text(const GitState& state) {
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
-void write_git_state(const fs::path& folder, const GitState& state) {
-  if (state.patch) write_text(folder / "git.patch", *state.patch);
-  write_text(folder / "git.json", git_text(state));
+void write_git_state(const fs::path& folder, const GitState& state, file::Durability durability) {
+  if (state.patch) write_text(folder / "git.patch", *state.patch, durability);
+  write_text(folder / "git.json", git_text(state), durability);
 }
 
 }  // namespace assay

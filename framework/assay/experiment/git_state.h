@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 
+#include "assay/data/file.h"
+
 namespace assay {
 
 struct GitState {
@@ -27,7 +29,8 @@ struct GitState {
 GitState git_state(const std::filesystem::path& folder);
 
 /// git.json, and where there is a patch, git.patch, in a run's folder or a sweep's.
-void write_git_state(const std::filesystem::path& folder, const GitState& state);
+void write_git_state(const std::filesystem::path& folder, const GitState& state,
+                     file::Durability durability = file::Durability::now);
 
 /// git.json.
 std::string git_text(const GitState& state);

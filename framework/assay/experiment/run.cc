@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 #include <span>
+#include <utility>
 
+#include "assay/data/file.h"
 #include "assay/experiment/checkpoint_folder.h"
 #include "assay/experiment/divergence.h"
 #include "assay/experiment/emit_yaml.h"
@@ -20,14 +23,78 @@
 namespace assay {
 namespace {
 
+// The folder of a run, held while it goes on; made by the first problem that holds.
+class RunFolder {
+ public:
+  // Of a new run.
+  RunFolder(const std::filesystem::path& root, const std::filesystem::path& chosen)
+      : root_(root), chosen_(chosen) {}
+  // Of one to be continued.
+  explicit RunFolder(std::filesystem::path folder) : folder_(std::move(folder)), resumed_(true) {
+    lock_.emplace(folder_, "run folder");
+  }
+
+  bool resumed() const { return resumed_; }
+  const std::filesystem::path& path() const { return folder_; }
+  std::filesystem::path file(const char* name) const { return folder_ / name; }
+
+  void open(const Problem& problem, const Trainer& trainer, std::span<const PluginRecord> plugins,
+            RunObserver& observer) {
+    if (opened_) return;
+    opened_ = true;
+    observer.prepared(trainer.program());
+    const std::string environment = environment_text(problem, trainer.program(), plugins);
+    if (resumed_) {
+      tell_what_changed(environment, observer);
+      return;
+    }
+    folder_ = make_run_directory(problem.experiment(), root_, chosen_);
+    lock_.emplace(folder_, "run folder");
+    write_git_state(folder_, git_state(problem.experiment().file.parent_path()), file::Durability::later);
+    write_text(file("environment.json"), environment, file::Durability::later);
+    // Last: it is what makes the folder that of a run, which has the rest then.
+    write_text(file("experiment.yaml"), emit_yaml(problem.experiment().resolved), file::Durability::later);
+  }
+
+  // The first step does not wait for the disk: the record is on it before what is to be continued or read
+  // with its help, a checkpoint or a result.
+  void secure() {
+    if (std::exchange(secured_, true)) return;
+    const std::array record{file("git.patch"), file("git.json"), file("environment.json"),
+                            file("experiment.yaml")};
+    file::synchronize(record);
+  }
+
+ private:
+  // The bits may be others from here on.
+  void tell_what_changed(const std::string& environment, RunObserver& observer) const {
+    constexpr std::size_t kNamed = 5;
+    std::vector<std::string> keys;
+    for (const Difference& difference :
+         differences(read_stored_run(folder_).environment, flattened_json(environment)))
+      keys.push_back(difference.key);
+    if (keys.empty()) return;
+    const std::size_t more = keys.size() - std::min(keys.size(), kNamed);
+    keys.resize(keys.size() - more);
+    observer.message(fmt::format("note: the run began in another environment (environment.json): {}{}",
+                                 join(keys), more == 0 ? "" : fmt::format(" and {} more", more)));
+  }
+
+  std::filesystem::path root_, chosen_, folder_;
+  bool resumed_ = false, opened_ = false, secured_ = false;
+  std::optional<FolderLock> lock_;
+};
+
 // Writes what passes by, and passes it on.
 class Recorder final : public RunObserver {
  public:
-  Recorder(RunObserver& next, const std::filesystem::path& folder, const Problem& problem)
+  // `place` is the folder, or that of one seed in it.
+  Recorder(RunObserver& next, RunFolder& folder, const std::filesystem::path& place, const Problem& problem)
       : next_(next),
+        folder_(folder),
         problem_(problem),
-        metrics_(folder / "metrics.jsonl"),
-        checkpoints_(folder / "checkpoints", problem.experiment()) {}
+        metrics_(place / "metrics.jsonl"),
+        checkpoints_(place / "checkpoints", problem.experiment()) {}
 
   void begin_epoch(std::int64_t epoch, std::int64_t epochs, std::int64_t steps) override {
     next_.begin_epoch(epoch, epochs, steps);
@@ -52,6 +119,7 @@ class Recorder final : public RunObserver {
   // not know it yet: it would take the place of one to go back to.
   void save(const Trainer& trainer) {
     if (!all_finite(trainer.states())) return;
+    folder_.secure();
     CheckpointView checkpoint = trainer.checkpoint();
     checkpoint.metrics_bytes = metrics_.sync();
     checkpoints_.save(std::move(checkpoint));
@@ -82,6 +150,7 @@ class Recorder final : public RunObserver {
   }
 
   RunObserver& next_;
+  RunFolder& folder_;
   const Problem& problem_;
   MetricsFile metrics_;
   CheckpointFolder checkpoints_;
@@ -121,59 +190,6 @@ std::vector<Verdict> judge(const Experiment& experiment, const std::map<std::str
   return verdicts;
 }
 
-// The folder of a run, held while it goes on; made by the first problem that holds.
-class RunFolder {
- public:
-  // Of a new run.
-  RunFolder(const std::filesystem::path& root, const std::filesystem::path& chosen)
-      : root_(root), chosen_(chosen) {}
-  // Of one to be continued.
-  explicit RunFolder(std::filesystem::path folder) : folder_(std::move(folder)), resumed_(true) {
-    lock_.emplace(folder_, "run folder");
-  }
-
-  bool resumed() const { return resumed_; }
-  const std::filesystem::path& path() const { return folder_; }
-  std::filesystem::path file(const char* name) const { return folder_ / name; }
-
-  void open(const Problem& problem, const Trainer& trainer, std::span<const PluginRecord> plugins,
-            RunObserver& observer) {
-    if (opened_) return;
-    opened_ = true;
-    observer.prepared(trainer.program());
-    const std::string environment = environment_text(problem, trainer.program(), plugins);
-    if (resumed_) {
-      tell_what_changed(environment, observer);
-      return;
-    }
-    folder_ = make_run_directory(problem.experiment(), root_, chosen_);
-    lock_.emplace(folder_, "run folder");
-    write_git_state(folder_, git_state(problem.experiment().file.parent_path()));
-    write_text(file("environment.json"), environment);
-    // Last: it is what makes the folder that of a run, which has the rest then.
-    write_text(file("experiment.yaml"), emit_yaml(problem.experiment().resolved));
-  }
-
- private:
-  // The bits may be others from here on.
-  void tell_what_changed(const std::string& environment, RunObserver& observer) const {
-    constexpr std::size_t kNamed = 5;
-    std::vector<std::string> keys;
-    for (const Difference& difference :
-         differences(read_stored_run(folder_).environment, flattened_json(environment)))
-      keys.push_back(difference.key);
-    if (keys.empty()) return;
-    const std::size_t more = keys.size() - std::min(keys.size(), kNamed);
-    keys.resize(keys.size() - more);
-    observer.message(fmt::format("note: the run began in another environment (environment.json): {}{}",
-                                 join(keys), more == 0 ? "" : fmt::format(" and {} more", more)));
-  }
-
-  std::filesystem::path root_, chosen_, folder_;
-  bool resumed_ = false, opened_ = false;
-  std::optional<FolderLock> lock_;
-};
-
 RunReport train_seeds(const Experiment& experiment, const Registry& registry, RunFolder& folder,
                       RunObserver& observer, const std::atomic<bool>& stop) {
   RunReport report;
@@ -198,7 +214,7 @@ RunReport train_seeds(const Experiment& experiment, const Registry& registry, Ru
       std::filesystem::create_directories(place);
       observer.message(fmt::format("seed {}", seed));
     }
-    Recorder recorder(observer, place, problem);
+    Recorder recorder(observer, folder, place, problem);
     if (folder.resumed())
       recorder.resume(trainer);
     else
@@ -208,6 +224,7 @@ RunReport train_seeds(const Experiment& experiment, const Registry& registry, Ru
     const bool interrupted = result.status == TrainingResult::Status::interrupted;
     const bool diverged = result.status == TrainingResult::Status::diverged;
     if (interrupted) recorder.save(trainer);
+    folder.secure();
     // What a diverged run leaves is the replay's state, not a result.
     if (!diverged) write_weights(place / "weights.safetensors", problem.model(), trainer.states());
     recorder.finish(interrupted);

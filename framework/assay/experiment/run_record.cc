@@ -143,9 +143,9 @@ void MetricsFile::truncate(std::uint64_t bytes) {
   if (failure) throw Error(fmt::format("cannot shorten '{}': {}", path_.string(), failure.message()));
 }
 
-void write_text(const std::filesystem::path& path, const std::string& text) {
+void write_text(const std::filesystem::path& path, const std::string& text, file::Durability durability) {
   const std::span<const std::byte> part = std::as_bytes(std::span(text));
-  file::write_atomically(path, std::span(&part, 1));
+  file::write_atomically(path, std::span(&part, 1), durability);
 }
 
 std::string environment_text(const Problem& problem, const Program& program,

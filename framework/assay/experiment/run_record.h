@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "assay/data/file.h"
 #include "assay/experiment/trainer.h"
 
 namespace assay {
@@ -58,6 +59,7 @@ std::string environment_text(const Problem& problem, const Program& program,
                              std::span<const PluginRecord> plugins);
 
 /// Text, whole or not at all.
-void write_text(const std::filesystem::path& path, const std::string& text);
+void write_text(const std::filesystem::path& path, const std::string& text,
+                file::Durability durability = file::Durability::now);
 
 }  // namespace assay
