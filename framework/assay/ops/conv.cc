@@ -204,6 +204,12 @@ std::vector<Geometry> geometries() {
        .padding = {1, 0, 0, 1},
        .groups = 3,
        .bias = false});
+  put({.label = "2 groups of several channels, strided",
+       .x = {2, 6, 7, 9},
+       .filters = 10,
+       .stride = {2, 3},
+       .padding = {1, 0, 0, 2},
+       .groups = 2});
   put({.label = "groups of one channel to two filters", .x = {2, 5, 4, 7}, .filters = 10, .groups = 5});
   for (std::int64_t n : {1, 7, 8, 9, 17}) {
     put({.label = fmt::format("depthwise, {} channels", n),

@@ -110,6 +110,7 @@ std::vector<Case> linear_cases() {
     add_case(Shape{3, 5}, n, n % 2 == 0);
     add_case(Shape{n, 7}, 11, n % 2 == 1);
   }
+  add_case(Shape{41, 29}, 23, true);
   add_case(Shape{67, 129}, 37, true);
   // More rows, columns and terms than any block of a matrix product has.
   add_case(Shape{3, 1033}, 5, true);
@@ -148,6 +149,10 @@ std::vector<Case> matmul_cases() {
     add_case({}, {}, n, 5, 3);
     add_case({}, {}, 3, n, 5);
   }
+  // A row and a column, too many products for a loop of their own.
+  add_case({}, {}, 1, 19, 23);
+  add_case({}, {}, 23, 19, 1);
+  add_case({}, {}, 41, 29, 23);
   add_case({}, {}, 37, 129, 67);
   // More rows, columns and terms than any block of a matrix product has.
   add_case({}, {}, 3, 1033, 5);

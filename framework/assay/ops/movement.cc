@@ -182,6 +182,9 @@ std::vector<Case> concat_cases() {
   cases.push_back({"three, last axis",
                    {{Shape{2, 3, 2}}, {Shape{2, 3, 1}}, {Shape{2, 3, 5}}},
                    {{"axis", std::int64_t{-1}}}});
+  cases.push_back({"five",
+                   {{Shape{2, 3}}, {Shape{1, 3}}, {Shape{4, 3}}, {Shape{3, 3}}, {Shape{2, 3}}},
+                   {{"axis", std::int64_t{0}}}});
   cases.push_back({"channels", {{Shape{2, 3, 5, 7}}, {Shape{2, 1, 5, 7}}}, {{"axis", std::int64_t{1}}}});
   return cases;
 }

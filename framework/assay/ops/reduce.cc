@@ -62,6 +62,7 @@ std::vector<Case> reduction_cases(bool empty_allowed) {
   add_case(Shape{3, 5, 7}, {1}, false);
   add_case(Shape{3, 5, 7}, {0, 2}, true);
   add_case(Shape{2, 3, 5, 7}, {0, 2, 3}, false);
+  add_case(Shape{2, 17, 3, 5}, {0, 2, 3}, false);
   add_case(Shape{2, 3, 5, 7}, {-1}, false);
   add_case(Shape{2, 3, 5, 7}, {1, 2}, true);
   add_case(Shape{11, 13}, {}, true);

@@ -96,6 +96,7 @@ std::vector<Case> update_cases(const Update& update) {
     put(Shape{}, fields, 2);
     put(Shape{5, 7}, fields, 10);
     put(Shape{2, 3, 5, 7}, fields, 1000);
+    if (update.stepped) put(Shape{13}, fields, 5000);
     put(Shape{1009}, fields, 1000000);
   }
   return cases;
