@@ -7,6 +7,7 @@
 
 #include "assay/core/error.h"
 #include "assay/verify/op_site.h"
+#include "assay/verify/statistics.h"
 
 namespace assay::verify {
 namespace {
@@ -31,6 +32,13 @@ void multiply_shapes(Fields& fields, const OpDef& op, std::int64_t extent, std::
   }
 }
 
+// An extent, and what it is multiplied by.
+struct Stretch {
+  std::int64_t extent, factor;
+};
+
+std::int64_t times_to_reach(std::int64_t wanted, std::int64_t have) { return (wanted + have - 1) / have; }
+
 }  // namespace
 
 std::optional<Case> enlarged(const OpTable& ops, const OpDef& op, const Case& c, Axis axis,
@@ -38,14 +46,22 @@ std::optional<Case> enlarged(const OpTable& ops, const OpDef& op, const Case& c,
   const auto count = [](const CaseInput& input) { return input.shape.count(); };
   const auto largest = std::ranges::max_element(c.inputs, {}, count);
   if (largest == c.inputs.end() || largest->shape.rank() == 0 || count(*largest) == 0) return std::nullopt;
-  const std::int64_t extent = largest->shape[axis == Axis::outermost ? 0 : -1];
-  const std::int64_t factor = (elements + count(*largest) - 1) / count(*largest);
+  const std::int64_t outer = largest->shape[0], inner = largest->shape[-1];
+  std::vector<Stretch> stretches;
+  if (axis == Axis::both) {
+    if (largest->shape.rank() < 2 || outer == inner) return std::nullopt;
+    stretches = {{outer, times_to_reach(kBlockRows, outer)}, {inner, times_to_reach(kBlockColumns, inner)}};
+  } else {
+    stretches = {{axis == Axis::outermost ? outer : inner, times_to_reach(elements, count(*largest))}};
+  }
   const auto too_large = [elements](const Shape& shape) { return shape.count() > 8 * elements; };
   try {
     Case large = c;
-    for (CaseInput& input : large.inputs) input.shape = multiplied(input.shape, extent, factor);
-    multiply_shapes(large.fields, op, extent, factor);
-    large.label += fmt::format(", {} times as {}", factor, axis == Axis::outermost ? "long" : "wide");
+    for (const auto& [extent, factor] : stretches) {
+      for (CaseInput& input : large.inputs) input.shape = multiplied(input.shape, extent, factor);
+      multiply_shapes(large.fields, op, extent, factor);
+      large.label += fmt::format(", {} times as {}", factor, extent == outer ? "long" : "wide");
+    }
     const OpSite site = make_op_site(ops, op, large, DType::f32);
     for (const CaseInput& input : large.inputs) {
       if (too_large(input.shape)) return std::nullopt;

@@ -9,10 +9,11 @@
 
 namespace assay::verify {
 
-enum class Axis : std::uint8_t { outermost, innermost };
+enum class Axis : std::uint8_t { outermost, innermost, both };
 
 /// The case with one extent of its largest input multiplied, wherever that extent occurs, until this input
-/// has `elements` elements or more. Nothing where the op's shape rule refuses that, or where another tensor
+/// has `elements` elements or more; or with both, until each is longer than any block that kernels cut it
+/// into (kBlockRows, kBlockColumns). Nothing where the op's shape rule refuses that, or where another tensor
 /// would be much larger.
 std::optional<Case> enlarged(const OpTable& ops, const OpDef& op, const Case& c, Axis axis,
                              std::int64_t elements);

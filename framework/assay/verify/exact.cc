@@ -97,7 +97,10 @@ std::optional<Outcome> judge(const KernelCase& subject, const ExactRun& lattice,
 
 }  // namespace
 
-Outcome check_exact(const KernelCase& subject, std::uint64_t seed) {
+namespace {
+
+// Until a wrong polynomial would have escaped with less than this probability.
+Outcome check(const KernelCase& subject, std::uint64_t seed, double target) {
   if (!subject.op->polynomial) return Outcome::skipped("E: the op is no polynomial");
   if (!subject.kernel.plan.accuracy.algebra.name.empty())
     return Outcome::skipped("E: the plan rewrites the algebra (" + subject.kernel.plan.accuracy.algebra.name +
@@ -115,10 +118,9 @@ Outcome check_exact(const KernelCase& subject, std::uint64_t seed) {
     for (const std::int64_t radius : {std::int64_t{1023}, std::int64_t{127}, std::int64_t{15}, kTies}) {
       if (best) break;
       best = judge(subject, lattice,
-                   {.fill = Fill::integers, .seed = seed, .radius = radius, .multiple = multiple},
-                   kMissProbability);
+                   {.fill = Fill::integers, .seed = seed, .radius = radius, .multiple = multiple}, target);
     }
-    if (!best || best->status == Status::failed) continue;
+    if (!best || best->status == Status::failed || target != kMissProbability) continue;
     // Few values: zeros and ties, where comparisons decide.
     const auto ties =
         judge(subject, lattice,
@@ -130,5 +132,13 @@ Outcome check_exact(const KernelCase& subject, std::uint64_t seed) {
   }
   return best ? *best : Outcome::skipped("E: no integers on which every partial result is exact");
 }
+
+}  // namespace
+
+Outcome check_exact(const KernelCase& subject, std::uint64_t seed) {
+  return check(subject, seed, kMissProbability);
+}
+
+Outcome check_exact_once(const KernelCase& subject, std::uint64_t seed) { return check(subject, seed, 1.0); }
 
 }  // namespace assay::verify

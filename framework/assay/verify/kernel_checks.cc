@@ -7,6 +7,7 @@
 
 #include "assay/verify/enlarge.h"
 #include "assay/verify/known_values.h"
+#include "assay/verify/layouts.h"
 #include "assay/verify/op_checks.h"
 #include "assay/verify/statistics.h"
 
@@ -28,6 +29,7 @@ class KernelChecks {
     for (const DType dtype : checks_.options.dtypes) on_geometries(dtype);
     if (checks_.effort.enlarged) {
       for (const Axis axis : {Axis::outermost, Axis::innermost}) on_enlarged(axis);
+      if (checks_.op.multiply_adds) on_enlarged(Axis::both);
     }
     on_fusions();
     on_known_values();
@@ -66,6 +68,7 @@ class KernelChecks {
       }
       subject.implementation = kernel.kernel.plan.implementation;
       on_every_seed(kernel, subject);
+      if (effort.enlarged) on_layouts(*c, site.site(), subject);
       if (std::ranges::find(biased, c) != biased.end()) {
         const int rounds = dtype == DType::f32 ? effort.seeds : 1;
         for (int round = 0; round < rounds; ++round)
@@ -75,6 +78,23 @@ class KernelChecks {
       if (std::ranges::find(repeated, c) != repeated.end())
         checks_.check(Oracle::repeat, subject, [&] { return repeat(kernel, checks_.seed_of(*c, 0)); });
     }
+  }
+
+  // As operands lie in a program, where the backend keeps them so: other code runs there.
+  void on_layouts(const Case& c, const Site& canonical, Subject subject) {
+    if (rewritten_ || canonical.inputs.empty() || canonical.input(0).dtype != DType::f32) return;
+    const auto site = as_convolutions_leave_it(checks_.registry, *backend_, canonical);
+    if (!site) return;
+    std::string refusal;
+    const KernelCase kernel = checks_.bind(*backend_, c, DType::f32, *site, refusal);
+    if (!kernel.kernel.kernel) return;
+    subject.geometry += ", as a convolution leaves it";
+    subject.implementation = kernel.kernel.plan.implementation;
+    const std::uint64_t seed = checks_.seed_of(c, 0);
+    checks_.check(Oracle::exact, subject, [&] { return check_exact_once(kernel, seed); });
+    checks_.check(Oracle::poison, subject,
+                  [&] { return check_poison(kernel, seed, checks_.options.execute); });
+    checks_.check(Oracle::lockstep, subject, [&] { return check_lockstep(kernel, {.seed = seed}); });
   }
 
   void on_every_seed(const KernelCase& kernel, const Subject& subject) {
@@ -89,28 +109,55 @@ class KernelChecks {
   }
 
   // Of every rank the first geometry, from the largest down, that can be made so large that threads share the
-  // work: batches of products are shared in another way than the rows of one.
+  // work: batches of products are shared in another way than the rows of one. Of batches also the longest:
+  // what is summed over rows has few of them in the largest geometries.
   void on_enlarged(Axis axis) {
-    const OpDef& op = checks_.op;
+    std::set<std::string> done;
+    auto bases = largest(with_elements(checks_.op.cases), checks_.op.cases.size(), kBiasElements);
+    on_enlarged(axis, bases, done);
+    if (axis != Axis::outermost || !makes_one_number()) return;
+    std::ranges::stable_sort(bases, std::greater{}, [](const Case* c) {
+      std::int64_t rows = 0;
+      for (const CaseInput& input : c->inputs)
+        rows = std::max(rows, input.shape.rank() == 0 ? 0 : input.shape[0]);
+      return rows;
+    });
+    on_enlarged(axis, bases, done);
+  }
+
+  bool makes_one_number() const {
+    return std::ranges::all_of(with_elements(checks_.op.cases), [&](const Case* c) {
+      const OpSite site = make_op_site(checks_.registry.ops, checks_.op, *c, DType::f32);
+      return site.outputs.front().shape().rank() == 0;
+    });
+  }
+
+  void on_enlarged(Axis axis, const std::vector<const Case*>& bases, std::set<std::string>& done) {
     std::set<int> ranks;
-    for (const Case* base : largest(with_elements(op.cases), op.cases.size(), kBiasElements)) {
+    for (const Case* base : bases) {
       if (checks_.done()) return;
       const int rank = base->inputs.empty() ? 0 : base->inputs.front().shape.rank();
       if (ranks.contains(rank)) continue;
-      const std::optional<Case> c = enlarged(checks_.registry.ops, op, *base, axis, kSharedElements);
-      if (c && on_shared_work(*c)) ranks.insert(rank);
+      const std::optional<Case> c = enlarged(checks_.registry.ops, checks_.op, *base, axis, kSharedElements);
+      if (!c) continue;
+      const OpSite site = make_op_site(checks_.registry.ops, checks_.op, *c, DType::f32);
+      if (done.contains(c->label) || on_shared_work(*c, site.site(), checks_.op.name)) {
+        ranks.insert(rank);
+        done.insert(c->label);
+      }
     }
   }
 
   // Whether the backend takes it.
-  bool on_shared_work(const Case& c) {
-    const OpSite site = make_op_site(checks_.registry.ops, checks_.op, c, DType::f32);
+  bool on_shared_work(const Case& c, const Site& site, const std::string& ops) {
     std::string refusal;
-    const KernelCase kernel = checks_.bind(*backend_, c, DType::f32, site.site(), refusal);
+    const KernelCase kernel = checks_.bind(*backend_, c, DType::f32, site, refusal);
     if (!kernel.kernel.kernel) return false;
     const std::uint64_t seed = checks_.options.seed;
-    const Subject subject{checks_.op.name, name_,   kernel.kernel.plan.implementation,
-                          DType::f32,      c.label, shapes_of(site.site())};
+    const Subject subject{ops,        name_,   kernel.kernel.plan.implementation,
+                          DType::f32, c.label, shapes_of(site)};
+    if (site.ops.size() == 1)
+      checks_.check(Oracle::exact, subject, [&] { return check_exact_once(kernel, seed); });
     checks_.check(Oracle::lockstep, subject, [&] { return check_lockstep(kernel, {.seed = seed}); });
     checks_.check(Oracle::repeat, subject, [&] { return on_threads(kernel, seed); });
     return true;
@@ -145,21 +192,25 @@ class KernelChecks {
         chains = std::move(longer);
       }
       std::size_t offset = 0;
-      for (const std::vector<std::string>& chain : chains) on_chain(chain, offset++);
+      // Between them they go through all geometries.
+      const std::size_t share = (checks_.cases.size() + chains.size() - 1) / chains.size();
+      for (const std::vector<std::string>& chain : chains) on_chain(chain, offset++, share);
+      if (checks_.effort.enlarged && !rewritten_) on_enlarged_chain(chains.front());
     }
   }
 
   // Chains share the geometries between them: each begins at another one.
-  void on_chain(const std::vector<std::string>& chain, std::size_t offset) {
+  void on_chain(const std::vector<std::string>& chain, std::size_t offset, std::size_t share) {
     std::string ops = checks_.op.name;
     for (const std::string& next : chain) ops += "+" + next;
     const std::vector<const Case*>& cases = checks_.cases;
-    const std::size_t count = std::min(checks_.effort.fused_cases, cases.size());
+    const std::size_t few = checks_.effort.fused_cases, fused = few > 1 ? std::max(few, share) : few;
+    const std::size_t count = std::min(fused, cases.size());
     for (const DType dtype : checks_.options.dtypes) {
       for (std::size_t i = 0; i < count; ++i) {
         const Case& c = *cases[(offset + i * cases.size() / count) % cases.size()];
         if (checks_.done()) return;
-        const ChainSite site = make_chain_site(checks_.registry.ops, checks_.op, chain, c, dtype);
+        const ChainSite site = make_chain_site(checks_.registry.ops, checks_.op, chain, c, dtype, i % 2 == 1);
         Subject subject{ops, name_, {}, dtype, c.label, shapes_of(site.site())};
         std::string refusal;
         const KernelCase kernel = checks_.bind(*backend_, site.geometry, dtype, site.site(), refusal);
@@ -178,6 +229,20 @@ class KernelChecks {
     }
   }
 
+  // One chain of a pattern where it is long: how it is shared and cut does not depend on what is fused.
+  void on_enlarged_chain(const std::vector<std::string>& chain) {
+    std::string ops = checks_.op.name;
+    for (const std::string& next : chain) ops += "+" + next;
+    for (const Case* base :
+         largest(with_elements(checks_.op.cases), checks_.op.cases.size(), kBiasElements)) {
+      const std::optional<Case> c =
+          enlarged(checks_.registry.ops, checks_.op, *base, Axis::outermost, kSharedElements);
+      if (!c) continue;
+      const ChainSite site = make_chain_site(checks_.registry.ops, checks_.op, chain, *c, DType::f32);
+      if (on_shared_work(site.geometry, site.site(), ops)) return;
+    }
+  }
+
   // Whether the kernel rewrites the algebra, which its case is then named after, too.
   static bool take_algebra(const KernelCase& kernel, Subject& subject) {
     if (!kernel.kernel.kernel || kernel.kernel.plan.accuracy.algebra.name.empty()) return false;
@@ -185,16 +250,30 @@ class KernelChecks {
     return true;
   }
 
+  // Of one operand, the ends of the format: subnormal numbers, and such as overflow where they are squared.
+  // Of several, numbers whose products are subnormal.
+  static void add_ends(const KernelCase& kernel, std::uint64_t seed, std::vector<Draw>& draws) {
+    const bool f32 = kernel.dtype == DType::f32;
+    const auto add = [&](int exponent) {
+      draws.push_back({.fill = Fill::wide, .seed = seed, .exponent = exponent});
+    };
+    if (kernel.geometry->inputs.size() > 1) return add(f32 ? -65 : -525);
+    add(f32 ? -130 : -1050);
+    add(f32 ? 115 : 1010);
+  }
+
   // On every kind of data, the worst of them.
   Outcome lockstep(const KernelCase& kernel, std::uint64_t seed) const {
     std::vector<Draw> draws{{.seed = seed}, {.fill = Fill::zeros, .seed = seed}};
     if (checks_.effort.fills) {
+      // Functions in pieces change at whole numbers; E draws those of polynomials.
+      if (!kernel.op->polynomial) draws.push_back({.fill = Fill::integers, .seed = seed});
+      if (kernel.kernel.site.ops.size() == 1) add_ends(kernel, seed, draws);
       draws.push_back({.fill = Fill::constant, .seed = seed});
       draws.push_back({.fill = Fill::wide, .seed = seed});
       // Exponentials of these overflow in f64 too, unless the largest is taken off first.
       draws.push_back({.fill = Fill::wide, .seed = seed + 1, .exponent = 4});
       draws.push_back({.seed = seed, .exponent = -9});
-      draws.push_back({.seed = seed, .exponent = 5});
     }
     if (checks_.effort.extremes) {
       draws.push_back({.seed = seed, .exponent = -20});
@@ -209,7 +288,19 @@ class KernelChecks {
       if (one.status == Status::failed) return one;
       all = std::move(one);
     }
+    if (all.status == Status::passed && keeps_nans(kernel)) {
+      Outcome nans = check_nans(kernel, seed);
+      if (nans.status == Status::failed) return nans;
+      all.judged += nans.judged;
+    }
     return all;
+  }
+
+  // What adds, multiplies and compares keeps a NaN. Activations need not: oneDNN's relu makes it 0.
+  static bool keeps_nans(const KernelCase& kernel) {
+    const OpDef& op = *kernel.op;
+    return kernel.kernel.site.ops.size() == 1 && op.polynomial && !op.activation &&
+           !op.name.ends_with("_grad");
   }
 
   Outcome repeat(const KernelCase& kernel, std::uint64_t seed) const {

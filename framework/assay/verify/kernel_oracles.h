@@ -42,11 +42,19 @@ struct KernelCase {
 /// would have been seen. Skips ops that are no polynomials and plans that rewrite the algebra.
 Outcome check_exact(const KernelCase& subject, std::uint64_t seed);
 
+/// E on one draw: for what runs on other code than a geometry that has been judged to the end, where a fault
+/// shows in many elements at once.
+Outcome check_exact_once(const KernelCase& subject, std::uint64_t seed);
+
 /// P: run_watched() without findings.
 Outcome check_poison(const KernelCase& subject, std::uint64_t seed, const Execute& execute = {});
 
 /// L: within the running error bound of the reference on the same inputs.
 Outcome check_lockstep(const KernelCase& subject, const Draw& draw);
+
+/// L: with NaN among the inputs, NaN wherever the reference has one, and the reference's indices and masks.
+/// More of them are no error: 0 · NaN is one where a kernel multiplies what the formula leaves out.
+Outcome check_nans(const KernelCase& subject, std::uint64_t seed);
 
 /// S: kBiasDraws independent draws; each element, and each output along its signal, is judged over them.
 /// `judged` counts these statistics.

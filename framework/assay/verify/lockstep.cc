@@ -1,3 +1,8 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <string>
+
 #include "assay/verify/kernel_oracles.h"
 
 namespace assay::verify {
@@ -12,6 +17,31 @@ Outcome check_lockstep(const KernelCase& subject, const Draw& draw) {
     return Outcome::skipped("L: no element has a finite bound on these data");
   return {result.failed > 0 ? Status::failed : Status::passed, basis_of(bounded, accuracy), result.detail,
           result.ratio, result.judged};
+}
+
+Outcome check_nans(const KernelCase& subject, std::uint64_t seed) {
+  std::string refusal;
+  const BoundKernel reference =
+      bind_kernel(*subject.reference, with_dtype(subject.kernel.site, subject.dtype), refusal);
+  if (!reference.kernel) return Outcome::skipped("reference: " + refusal);
+  const std::vector<Tensor> inputs =
+      make_inputs(*subject.geometry, subject.dtype, {.fill = Fill::nans, .seed = seed});
+  const std::vector<Tensor> want = run(reference, inputs), got = run(subject.kernel, inputs);
+  const std::string basis = "exact: NaN where the reference has one";
+  Outcome outcome{Status::passed, basis, {}, 0, 0};
+  for (std::size_t o = 0; o < got.size(); ++o) {
+    const bool real = is_real(got[o].dtype());
+    for (std::int64_t i = 0; i < got[o].count(); ++i) {
+      const double a = element(got[o].view(), i), b = element(want[o].view(), i);
+      if (real && !std::isnan(b)) continue;
+      ++outcome.judged;
+      if (real ? std::isnan(a) : a == b) continue;
+      return Outcome::failed(basis,
+                             fmt::format("output {} {} at {}: got {}, want {}", o, got[o].spec().to_string(),
+                                         got[o].spec().shape.index_text(i), a, b));
+    }
+  }
+  return outcome;
 }
 
 }  // namespace assay::verify

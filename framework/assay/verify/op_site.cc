@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "assay/core/random.h"
@@ -23,8 +24,14 @@ double real_number(const CaseInput& input, const Draw& draw, RandomStream stream
       magnitude = static_cast<double>(draw.multiple) * drawn;
       break;
     }
+    case Fill::nans:
+      if (may_be_zero && random_below(stream, 3, 0, element, 8) == 0)
+        return std::numeric_limits<double>::quiet_NaN();
+      magnitude = may_be_zero ? 2.0 * uniform : 0.5 + 1.5 * uniform;
+      break;
     case Fill::zeros:
-      if (may_be_zero && random_below(stream, 3, 0, element, 4) == 0) break;
+      // A moment is zero before the first step, and a variance where a channel is constant.
+      if (input.domain != Domain::nonzero && random_below(stream, 3, 0, element, 4) == 0) break;
       [[fallthrough]];
     case Fill::full_mantissa:
     case Fill::constant:
@@ -95,12 +102,13 @@ OpSite make_op_site(const OpTable& ops, const OpDef& op, const Case& c, DType dt
 Site ChainSite::site() const { return make_site(graph, nodes).site; }
 
 ChainSite make_chain_site(const OpTable& ops, const OpDef& first, const std::vector<std::string>& others,
-                          const Case& c, DType dtype) {
+                          const Case& c, DType dtype, bool other_settings) {
   OpSite head = make_op_site(ops, first, c, dtype);
   ChainSite chain{std::move(head.graph), {head.outputs.front().id().node}, c};
   for (const std::string& name : others) {
     const Value before = chain.graph.value({chain.nodes.back(), 0});
     const OpDef& op = ops.at(name);
+    const Fields settings = other_settings && op.activation ? op.cases.back().fields : Fields{};
     const auto gradient = std::ranges::find(op.inputs, "g");
     const auto place = gradient == op.inputs.end() ? 0 : gradient - op.inputs.begin();
     std::vector<Value> operands;
@@ -117,7 +125,7 @@ ChainSite make_chain_site(const OpTable& ops, const OpDef& first, const std::vec
                                            {dtype_of(input, dtype), input.shape}));
       chain.geometry.inputs.push_back(std::move(input));
     }
-    chain.nodes.push_back(chain.graph.apply(name, operands).id().node);
+    chain.nodes.push_back(chain.graph.apply(name, operands, settings).id().node);
   }
   return chain;
 }

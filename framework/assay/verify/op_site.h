@@ -35,9 +35,10 @@ struct ChainSite {
   Site site() const;
 };
 /// An op behind takes the value before it as its first operand, but an update of a parameter as its gradient.
+/// With `other_settings`, an activation behind has those of its last case, not its default ones.
 /// Throws Error where it refuses it.
 ChainSite make_chain_site(const OpTable& ops, const OpDef& first, const std::vector<std::string>& others,
-                          const Case& c, DType dtype);
+                          const Case& c, DType dtype, bool other_settings = false);
 
 /// The dtype of a case's input when real ones have `dtype`.
 DType dtype_of(const CaseInput& input, DType dtype);
@@ -46,7 +47,8 @@ enum class Fill : std::uint8_t {
   full_mantissa,  ///< of order one, every bit used
   integers,       ///< whole numbers in [−radius, radius]
   constant,       ///< one number of order one in every element of a tensor
-  zeros,          ///< as full_mantissa, but one in four that may be 0 is: where functions branch
+  zeros,          ///< as full_mantissa, but one in four is 0, unless it is nonzero: where functions branch
+  nans,           ///< as full_mantissa, but one in eight real numbers of any sign is no number
   wide,  ///< magnitudes from 2⁻¹² to 2⁷: what overflows without a shift, or vanishes beside another
 };
 

@@ -50,9 +50,12 @@ inline constexpr int kQuadShareExponent = -58;
 /// L, R: elements of a tensor from which kernels share their work among threads (the largest grain is 16384
 /// elements per thread), four threads at least.
 inline constexpr std::int64_t kSharedElements = 70000;
+/// And extents, outermost and innermost, that are cut into several blocks at once: products take up to 512
+/// terms and 256 rows in one.
+inline constexpr std::int64_t kBlockRows = 257, kBlockColumns = 600;
 
 /// R: reruns, and numbers of threads.
 inline constexpr int kReruns = 20;
-inline constexpr int kThreadCounts[] = {1, 2, 4, 8, 13};
+inline constexpr int kThreadCounts[] = {1, 2, 3, 8, 13};
 
 }  // namespace assay::verify

@@ -1,0 +1,55 @@
+#include "assay/verify/layouts.h"
+
+#include <variant>
+#include <vector>
+
+#include "assay/verify/op_site.h"
+
+namespace assay::verify {
+namespace {
+
+// Channels that a convolution reads as whole blocks.
+constexpr std::int64_t kWholeBlocks = 16;
+
+// Of an output of the op, with its first input in layout `first`. Canonical where the backend refuses it.
+Layout layout_made_by(const Registry& registry, const Backend& backend, std::string_view op, const Case& c,
+                      const Layout& first, std::size_t output) {
+  const OpSite made = make_op_site(registry.ops, registry.ops.at(op), c, DType::f32);
+  Site site = made.site();
+  site.inputs[0].layout = first;
+  const Offer offer = backend.offer(site);
+  const Plan* const plan = std::get_if<Plan>(&offer);
+  return plan == nullptr ? Layout{} : plan->output_layout(output);
+}
+
+Layout layout_of_image(const Registry& registry, const Backend& backend, const Shape& image) {
+  const Case c{"",
+               {{Shape{image[0], kWholeBlocks, image[2], image[3]}}, {Shape{image[1], kWholeBlocks, 3, 3}}},
+               {{"padding", std::vector<std::int64_t>{1, 1, 1, 1}}}};
+  return layout_made_by(registry, backend, "conv2d", c, {}, 0);
+}
+
+Layout layout_of_indices(const Registry& registry, const Backend& backend, const Shape& image) {
+  const std::vector<std::int64_t> one{1, 1};
+  return layout_made_by(registry, backend, "max_pool2d", {"", {{image}}, {{"size", one}, {"stride", one}}},
+                        layout_of_image(registry, backend, image), 1);
+}
+
+}  // namespace
+
+std::optional<Site> as_convolutions_leave_it(const Registry& registry, const Backend& backend, Site site) {
+  const auto& known = registry.ops.entries();
+  if (!known.contains("conv2d") || !known.contains("max_pool2d")) return std::nullopt;
+  bool moved = false;
+  for (Port& port : site.inputs) {
+    const Shape& shape = port.spec.shape;
+    if (shape.rank() != 4 || shape.count() == 0) continue;
+    if (port.spec.dtype == DType::f32) port.layout = layout_of_image(registry, backend, shape);
+    if (port.spec.dtype == DType::i32) port.layout = layout_of_indices(registry, backend, shape);
+    moved = moved || !port.layout.canonical();
+  }
+  if (!moved) return std::nullopt;
+  return site;
+}
+
+}  // namespace assay::verify
