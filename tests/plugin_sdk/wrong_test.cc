@@ -90,7 +90,7 @@ TEST_F(PluginSdk, AKernelThatThrowsEndsTheRunWithItsName) {
   lines.backend = "backend: {type: eigen}";
   lines.model = "model: {input: [1], layers: [{type: dense, units: 1}, {type: unlucky}]}";
   const std::string file = write("unlucky.yaml", lines.text());
-  const ProcessResult result = expect_sdk(2, {"run", file, "-q", "--plugin", refused("misfit")});
+  const ProcessResult result = expect_sdk(4, {"run", file, "-q", "--plugin", refused("misfit")});
   EXPECT_THAT(result.err, ::testing::AllOf(HasSubstr(kMisfits.at("throwing_kernel")), HasSubstr("misfit")));
 }
 

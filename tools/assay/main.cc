@@ -1,4 +1,5 @@
 // The assay program: finds the command, parses its words, and turns every outcome into an exit code.
+#include <dlfcn.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -165,6 +166,14 @@ void refuse_foreign_exit() {
 }
 
 }  // namespace assay::cli
+
+// What a plugin calls. It is refused here, before any handler runs: they would take away what other threads
+// are using.
+extern "C" void exit(int code) noexcept {
+  assay::cli::refuse_foreign_exit();
+  reinterpret_cast<void (*)(int)>(::dlsym(RTLD_NEXT, "exit"))(code);
+  __builtin_unreachable();
+}
 
 int main(int argc, char** argv) {
   std::atexit(assay::cli::refuse_foreign_exit);
