@@ -35,6 +35,16 @@ TEST_F(Verify, WantsSomethingToVerify) {
   expect_refused({"verify"}, {"what is to be verified?", "--ops", "--graphs"});
 }
 
+TEST_F(Verify, WhatItWouldNotLookAtIsRefused) {
+  expect_refused({"verify", "--ops", "--graphs", "3"}, {"--ops and --graphs are verified one at a time"});
+  expect_refused({"verify", "--ops", experiment_}, {"--ops takes no experiment"});
+  expect_refused({"verify", "--ops", "--exhaustive"},
+                 {"--exhaustive says nothing to 'assay verify --ops'", "it is for --contracts"});
+  expect_refused({"verify", experiment_, "--against", "trace.npz", "--tier", "full"},
+                 {"--tier says nothing to 'assay verify --against'"});
+  expect_refused({"verify", "--contracts", "--seed", "3"}, {"--seed says nothing"});
+}
+
 TEST_F(Verify, ASelectionOfNothingExitsWith5) {
   EXPECT_TRUE(says(verify(5, {experiment_, "-k", "no_such_check"}).err, "nothing was checked"));
   EXPECT_TRUE(

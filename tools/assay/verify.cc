@@ -2,7 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
+#include <string_view>
+#include <vector>
 
 #include "assay/command.h"
 #include "assay/core/error.h"
@@ -134,19 +137,74 @@ int verify_experiment(const Arguments& arguments, Registry& registry) {
   return report(result.checks, arguments);
 }
 
+// What can be verified: the option that asks for it (none: the experiment itself), and what it goes by
+// besides the options of all.
+struct Mode {
+  std::string_view option;
+  bool of_experiment;
+  std::vector<std::string_view> options;
+  std::function<int(const Arguments&, Registry&)> run;
+};
+
+const std::vector<Mode>& modes() {
+  static const std::vector<Mode> all{
+      {"mutants", false, {"tier", "seed"}, [](const Arguments& a, Registry&) { return verify_mutants(a); }},
+      {"ops",
+       false,
+       {"tier", "seed", "backend", "dtype", "plugin", "last-failed", "exit-first", "junit"},
+       verify_ops},
+      {"contracts", false, {"exhaustive", "backend", "dtype", "plugin", "junit"}, verify_contracts},
+      {"graphs", false, {"seed", "plugin", "exit-first", "junit"}, verify_graphs},
+      {"against", true, {"set", "seed", "plugin", "batch", "junit"}, verify_against},
+      {"",
+       true,
+       {"set", "seed", "plugin", "backend", "dtype", "samples", "batch", "tier", "last-failed", "exit-first",
+        "junit"},
+       verify_experiment}};
+  return all;
+}
+
+std::string shown(const Mode& mode) {
+  return mode.option.empty() ? "FILE" : fmt::format("--{}", mode.option);
+}
+
+// The one that is asked for. Throws Error for none, for two, and for what it would not look at.
+const Mode& mode_of(const Arguments& arguments) {
+  const bool has_file = !arguments.positionals().empty();
+  const Mode* asked = nullptr;
+  for (const Mode& mode : modes()) {
+    if (mode.option.empty() ? !has_file || asked != nullptr : !arguments.has(mode.option)) continue;
+    if (asked != nullptr)
+      throw Error(fmt::format("{} and {} are verified one at a time", shown(*asked), shown(mode)));
+    asked = &mode;
+  }
+  if (asked == nullptr) {
+    throw Error("what is to be verified?")
+        .help(
+            "give an experiment file, --ops for every registered op, --contracts for the accuracy of "
+            "functions, "
+            "--graphs N for random models, or --mutants for the verification itself");
+  }
+  if (has_file && !asked->of_experiment) throw Error(fmt::format("{} takes no experiment", shown(*asked)));
+  for (const Mode& other : modes()) {
+    for (const std::string_view option : other.options) {
+      if (!arguments.has(option) || std::ranges::find(asked->options, option) != asked->options.end())
+        continue;
+      std::vector<std::string> takers;
+      for (const Mode& mode : modes()) {
+        if (std::ranges::find(mode.options, option) != mode.options.end()) takers.push_back(shown(mode));
+      }
+      throw Error(fmt::format("--{} says nothing to 'assay verify {}'", option, shown(*asked)))
+          .help("it is for " + join(takers));
+    }
+  }
+  return *asked;
+}
+
 int run_verify(const Arguments& arguments) {
+  const Mode& mode = mode_of(arguments);
   Session session(arguments);
-  if (arguments.has("mutants")) return verify_mutants(arguments);
-  if (arguments.has("ops")) return verify_ops(arguments, session.registry());
-  if (arguments.has("contracts")) return verify_contracts(arguments, session.registry());
-  if (arguments.has("graphs")) return verify_graphs(arguments, session.registry());
-  if (arguments.has("against")) return verify_against(arguments, session.registry());
-  if (!arguments.positionals().empty()) return verify_experiment(arguments, session.registry());
-  throw Error("what is to be verified?")
-      .help(
-          "give an experiment file, --ops for every registered op, --contracts for the accuracy of "
-          "functions, "
-          "--graphs N for random models, or --mutants for the verification itself");
+  return mode.run(arguments, session.registry());
 }
 
 }  // namespace
