@@ -49,32 +49,87 @@ TEST(VerifyOps, CatchesAnOpWithoutWhatItClaims) {
   EXPECT_NE(report.to_string().find("FAILED E exp reference"), std::string::npos) << report;
 }
 
-// −x, but for one element.
-class OneElementOff final : public Backend {
+using Negate = void (*)(const float* x, float* y, std::int64_t count, int threads);
+
+// −x, as `negate` does it.
+class Negation final : public Backend {
  public:
+  Negation(Negate negate, int threads) : negate_(negate), threads_(threads) {}
   std::string_view name() const noexcept override { return "faulty"; }
   Offer offer(const Site& site) const override {
     if (site.op().name != "neg") return Refusal{"only neg"};
     if (site.input(0).dtype != DType::f32) return Refusal{"only f32"};
-    const std::int64_t n = site.input(0).count();
-    return make_plan("faulty.neg", [n](const Io& io) {
-      for (std::int64_t i = 0; i < n; ++i) io.out<float>(0)[i] = -io.in<float>(0)[i];
-      if (n > 3) io.out<float>(0)[3] = std::nextafter(io.out<float>(0)[3], 10.0f);
+    return make_plan("faulty.neg", [*this, n = site.input(0).count()](const Io& io) {
+      negate_(io.in<float>(0), io.out<float>(0), n, threads_);
     });
   }
+
+ private:
+  Negate negate_;
+  int threads_;
 };
 
-TEST(VerifyOps, CatchesOneUlpInOneElement) {
+std::string report_on(Negate negate, bool same_bits = true) {
   Registry registry;
   register_builtin(registry);
   BackendDef faulty;
   faulty.name = "faulty";
-  faulty.create = [](const BackendContext&) { return std::make_unique<OneElementOff>(); };
+  faulty.create = [negate](const BackendContext& context) {
+    return std::make_unique<Negation>(negate, context.threads);
+  };
+  faulty.same_bits_on_any_threads = same_bits;
   registry.add_backend(std::move(faulty));
   const verify::Report report = verify::verify_ops(registry, {.ops = {"neg"}, .backends = {"faulty"}});
-  EXPECT_FALSE(report);
-  EXPECT_NE(report.to_string().find("FAILED E neg faulty f32"), std::string::npos) << report;
-  EXPECT_NE(report.to_string().find("from [3] to [3]"), std::string::npos) << report;
+  return report ? "" : report.to_string();
+}
+
+void expect_caught_by(char oracle, const std::string& report) {
+  EXPECT_NE(report.find(std::string("FAILED ") + oracle + " neg faulty f32"), std::string::npos) << report;
+}
+
+void negate(const float* x, float* y, std::int64_t count, int) {
+  for (std::int64_t i = 0; i < count; ++i) y[i] = -x[i];
+}
+
+TEST(VerifyOps, PassesACorrectKernel) { EXPECT_EQ(report_on(negate), ""); }
+
+TEST(VerifyOps, CatchesOneUlpInOneElement) {
+  const std::string report = report_on([](const float* x, float* y, std::int64_t count, int threads) {
+    negate(x, y, count, threads);
+    if (count > 3) y[3] = std::nextafter(y[3], 10.0f);
+  });
+  expect_caught_by('E', report);
+  EXPECT_NE(report.find("from [3] to [3]"), std::string::npos) << report;
+}
+
+TEST(VerifyOps, CatchesALostNaN) {
+  expect_caught_by('L', report_on([](const float* x, float* y, std::int64_t count, int) {
+                     for (std::int64_t i = 0; i < count; ++i) y[i] = std::isnan(x[i]) ? 0.0f : -x[i];
+                   }));
+}
+
+TEST(VerifyOps, CatchesSubnormalNumbersThatAreFlushed) {
+  expect_caught_by('L', report_on([](const float* x, float* y, std::int64_t count, int) {
+                     for (std::int64_t i = 0; i < count; ++i)
+                       y[i] = std::fpclassify(x[i]) == FP_SUBNORMAL ? 0.0f : -x[i];
+                   }));
+}
+
+TEST(VerifyOps, CatchesWhatIsWrongInLargeTensorsAlone) {
+  expect_caught_by('E', report_on([](const float* x, float* y, std::int64_t count, int threads) {
+                     negate(x, y, count, threads);
+                     if (count > 16384) y[16384] = 0.0f;
+                   }));
+}
+
+// The same bits where they are promised; else what the bound allows, and that of a negation is 0.
+TEST(VerifyOps, CatchesWhatDependsOnTheNumberOfThreads) {
+  const Negate on_three = [](const float* x, float* y, std::int64_t count, int threads) {
+    negate(x, y, count, threads);
+    if (threads == 3 && count > 0) y[0] = std::nextafter(y[0], 10.0f);
+  };
+  expect_caught_by('R', report_on(on_three));
+  expect_caught_by('R', report_on(on_three, false));
 }
 
 TEST(VerifyOps, NothingSelectedIsNoSuccess) {
