@@ -61,10 +61,6 @@ class ExactRun {
   BoundKernel lattice_, narrow_, bound_;
 };
 
-}  // namespace
-
-namespace {
-
 // Draws until a wrong polynomial would have been seen; nothing where no draw stays exact.
 std::optional<Outcome> judge(const KernelCase& subject, const ExactRun& lattice, Draw draw, double target) {
   // Degree 2: the ops are linear in each of at most two operands that are drawn.
@@ -95,12 +91,12 @@ std::optional<Outcome> judge(const KernelCase& subject, const ExactRun& lattice,
   return outcome;
 }
 
-}  // namespace
+struct Thoroughness {
+  double target;  // draws until a wrong polynomial would have been missed with less than this probability
+  bool ties;      // draws of few values, too
+};
 
-namespace {
-
-// Until a wrong polynomial would have escaped with less than this probability.
-Outcome check(const KernelCase& subject, std::uint64_t seed, double target) {
+Outcome check(const KernelCase& subject, std::uint64_t seed, const Thoroughness& thoroughness) {
   if (!subject.op->polynomial) return Outcome::skipped("E: the op is no polynomial");
   if (!subject.kernel.plan.accuracy.algebra.name.empty())
     return Outcome::skipped("E: the plan rewrites the algebra (" + subject.kernel.plan.accuracy.algebra.name +
@@ -118,10 +114,12 @@ Outcome check(const KernelCase& subject, std::uint64_t seed, double target) {
     for (const std::int64_t radius : {std::int64_t{1023}, std::int64_t{127}, std::int64_t{15}, kTies}) {
       if (best) break;
       best = judge(subject, lattice,
-                   {.fill = Fill::integers, .seed = seed, .radius = radius, .multiple = multiple}, target);
+                   {.fill = Fill::integers, .seed = seed, .radius = radius, .multiple = multiple},
+                   thoroughness.target);
     }
-    if (!best || best->status == Status::failed || target != kMissProbability) continue;
-    // Few values: zeros and ties, where comparisons decide.
+    if (!best || best->status == Status::failed) continue;
+    if (!thoroughness.ties) break;
+    // Zeros and ties, where comparisons decide.
     const auto ties =
         judge(subject, lattice,
               {.fill = Fill::integers, .seed = seed + 1, .radius = kTies, .multiple = multiple}, 0.5);
@@ -136,9 +134,11 @@ Outcome check(const KernelCase& subject, std::uint64_t seed, double target) {
 }  // namespace
 
 Outcome check_exact(const KernelCase& subject, std::uint64_t seed) {
-  return check(subject, seed, kMissProbability);
+  return check(subject, seed, {.target = kMissProbability, .ties = true});
 }
 
-Outcome check_exact_once(const KernelCase& subject, std::uint64_t seed) { return check(subject, seed, 1.0); }
+Outcome check_exact_once(const KernelCase& subject, std::uint64_t seed) {
+  return check(subject, seed, {.target = 1.0, .ties = false});
+}
 
 }  // namespace assay::verify
