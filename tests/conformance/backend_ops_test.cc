@@ -12,6 +12,7 @@
 #include "assay/verify/conformance.h"
 #include "conformance/builtin.h"
 #include "support/forced_isa.h"
+#include "support/requirement.h"
 
 namespace assay::conformance {
 namespace {
@@ -20,7 +21,7 @@ using cli::AllocationCount;
 using cli::can_count_allocations;
 
 TEST(AllocationCount, SeesAnAllocation) {
-  if (!can_count_allocations()) GTEST_SKIP() << "malloc cannot be replaced here";
+  ASSAY_NEEDS(can_count_allocations(), "malloc that can be replaced, as under no sanitizer");
   const AllocationCount count;
   const std::vector<int> allocated(1000);
   EXPECT_EQ(count.value(), 1) << allocated.size();
@@ -86,7 +87,7 @@ INSTANTIATE_TEST_SUITE_P(, BackendOps, ::testing::ValuesIn(subjects()), [](const
 class Allocations : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Allocations, AreNone) {
-  if (!can_count_allocations()) GTEST_SKIP() << "malloc cannot be replaced here";
+  ASSAY_NEEDS(can_count_allocations(), "malloc that can be replaced, as under no sanitizer");
   long largest = 0;
   verify::OpsOptions options;
   options.backends = {GetParam()};

@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 
 #include "assay/verify/kernel_oracles.h"
+#include "assay/verify/layouts.h"
 #include "conformance/builtin.h"
 
 namespace assay::conformance {
@@ -74,35 +76,6 @@ std::vector<LayoutCase> layout_cases() {
 
 class OnednnLayouts : public ::testing::TestWithParam<LayoutCase> {};
 
-// Layouts as the backend's own primitives produce them.
-class Layouts {
- public:
-  explicit Layouts(const Backend& backend) : backend_(backend) {}
-
-  // Of an image that a convolution leaves.
-  Layout image(const Shape& shape) const {
-    const Case c{"",
-                 {{Shape{shape[0], 16, shape[2], shape[3]}}, {Shape{shape[1], 16, 3, 3}}},
-                 {{"padding", std::vector<std::int64_t>{1, 1, 1, 1}}}};
-    return plan_of("conv2d", c, {}).output_layout(0);
-  }
-  // Of the indices that max pooling of such an image leaves.
-  Layout indices(const Shape& shape) const {
-    const Fields unit{{"size", std::vector<std::int64_t>{1, 1}}, {"stride", std::vector<std::int64_t>{1, 1}}};
-    return plan_of("max_pool2d", {"", {{shape}}, unit}, image(shape)).output_layout(1);
-  }
-
- private:
-  Plan plan_of(const char* op, const Case& c, const Layout& layout) const {
-    const verify::OpSite made = verify::make_op_site(builtin().ops, builtin().ops.at(op), c, DType::f32);
-    Site site = made.site();
-    site.inputs[0].layout = layout;
-    return std::get<Plan>(backend_.offer(site));
-  }
-
-  const Backend& backend_;
-};
-
 TEST_P(OnednnLayouts, AreKeptAndChangeNoVerdict) {
   const LayoutCase& c = GetParam();
   const std::unique_ptr<Backend> backend = builtin().create_backend("onednn", {}, 2);
@@ -111,22 +84,15 @@ TEST_P(OnednnLayouts, AreKeptAndChangeNoVerdict) {
       processor.find("on avx512_core") == std::string::npos) {
     GTEST_SKIP() << "without AVX2, oneDNN has neither these layouts nor all of these functions";
   }
-  const Layouts layouts(*backend);
   const std::unique_ptr<Backend> reference = builtin().create_backend("reference", {}, 1);
   const OpDef& op = builtin().ops.at(c.op);
   const verify::OpSite made = verify::make_op_site(builtin().ops, op, c.geometry, DType::f32);
-  Site site = made.site();
-  std::size_t blocked = 0;
-  for (Port& port : site.inputs) {
-    if (port.spec.shape.rank() != 4) continue;
-    port.layout =
-        port.spec.dtype == DType::i32 ? layouts.indices(port.spec.shape) : layouts.image(port.spec.shape);
-    blocked += port.layout.canonical() ? 0 : 1;
-  }
-  ASSERT_GT(blocked, 0u) << "no convolution leaves a layout of its own";
+  const std::optional<Site> site = verify::as_convolutions_leave_it(builtin(), *backend, made.site());
+  ASSERT_TRUE(site.has_value()) << "no convolution leaves a layout of its own";
   std::string refusal;
-  const verify::KernelCase kernel{&builtin(),   reference.get(), &op,
-                                  &c.geometry, DType::f32,      verify::bind_kernel(*backend, site, refusal)};
+  const verify::KernelCase kernel{&builtin(), reference.get(),
+                                  &op,        &c.geometry,
+                                  DType::f32, verify::bind_kernel(*backend, *site, refusal)};
   ASSERT_TRUE(kernel.kernel.kernel) << refusal;
   const verify::Outcome outcomes[] = {verify::check_exact(kernel, 1), verify::check_poison(kernel, 1),
                                       verify::check_lockstep(kernel, {.seed = 1})};

@@ -231,13 +231,13 @@ std::vector<Tensor> run(const Backend& backend, const OpDef& op, const Case& c, 
   const verify::BoundKernel kernel = verify::bind_kernel(backend, made.site(), refusal);
   int runs = 0;
   long allocations = 0;  // but for the first run, which may start the threads of a pool
-  verify::WatchedRun result = verify::run_watched(
-      kernel, verify::make_inputs(c, dtype, {.seed = seed}), verify::make_inputs(c, dtype, {.seed = seed + 1}),
-      [&](const Kernel& inner, const Io& io) {
-        const AllocationCount count;
-        inner.run(io);
-        if (runs++ > 0) allocations += count.value();
-      });
+  verify::WatchedRun result = verify::run_watched(kernel, verify::make_inputs(c, dtype, {.seed = seed}),
+                                                  verify::make_inputs(c, dtype, {.seed = seed + 1}),
+                                                  [&](const Kernel& inner, const Io& io) {
+                                                    const AllocationCount count;
+                                                    inner.run(io);
+                                                    if (runs++ > 0) allocations += count.value();
+                                                  });
   EXPECT_THAT(result.findings, ::testing::IsEmpty()) << c.label;
   EXPECT_EQ(allocations, 0) << c.label;
   return std::move(result.outputs);
