@@ -15,6 +15,7 @@
 
 #include "assay/bench/statistics.h"
 #include "assay/core/error.h"
+#include "speed/command_line.h"
 #include "speed/plain_product.h"
 #include "speed/roof.h"
 #include "speed/single_op.h"
@@ -146,7 +147,7 @@ void run(benchmark::State& state, const Registry& registry, const Options& optio
   state.SetLabel(op->implementation());
 }
 
-int run(int argc, char** argv) {
+void run(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   Options options;
   for (int i = 1; i < argc; ++i) {
@@ -154,7 +155,7 @@ int run(int argc, char** argv) {
     if (word == "--processor-time") {
       options.clock = CLOCK_PROCESS_CPUTIME_ID;
     } else if (word == "--threads" && i + 1 < argc) {
-      options.threads = std::stoi(argv[++i]);
+      options.threads = count_of<int>(word, argv[++i]);
     } else {
       throw Error("usage: kernels [--threads N] [--processor-time] [--benchmark_filter=REGEX ...]");
     }
@@ -174,17 +175,11 @@ int run(int argc, char** argv) {
     }
   }
   benchmark::RunSpecifiedBenchmarks();
-  return 0;
 }
 
 }  // namespace
 }  // namespace assay::speed
 
 int main(int argc, char** argv) {
-  try {
-    return assay::speed::run(argc, argv);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "{}\n", error.what());
-    return 2;
-  }
+  return assay::speed::exit_code_of([&] { assay::speed::run(argc, argv); });
 }

@@ -1,11 +1,10 @@
 // What stands around the steps of a run:
-//   overhead [--rounds N] start ASSAY FILE...    from starting `ASSAY run FILE --set train.steps=1` to its
-//   end,
-//                                                milliseconds on the clock and of the processor
+//   overhead [--rounds N] start ASSAY [KEY=VALUE...] FILE...
+// from starting `ASSAY run FILE` to the end of its first step, in milliseconds on the clock and of the
+// processor;
 //   overhead [--rounds N] epoch [KEY=VALUE...] FILE...
-//                                                an epoch — arranging, batches, steps, what the trainer keeps
-//                                                — as a multiple of its steps alone, which run in turns with
-//                                                it
+// an epoch — arranging, batches, steps, what the trainer keeps — as a multiple of its steps alone, which run
+// in turns with it.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -23,6 +22,7 @@
 #include "assay/core/scratch_folder.h"
 #include "assay/experiment/trainer.h"
 #include "speed/clock.h"
+#include "speed/command_line.h"
 
 namespace assay::speed {
 namespace {
@@ -132,7 +132,7 @@ void measure_epoch(const std::string& file, std::vector<std::string> overrides, 
 void run(std::vector<std::string> words) {
   std::int64_t rounds = 21;
   if (words.size() > 1 && words[0] == "--rounds") {
-    rounds = std::stoll(words[1]);
+    rounds = count_of<std::int64_t>(words[0], words[1]);
     words.erase(words.begin(), words.begin() + 2);
   }
   const bool starts = words.size() > 2 && words[0] == "start";
@@ -156,10 +156,5 @@ void run(std::vector<std::string> words) {
 }  // namespace assay::speed
 
 int main(int argc, char** argv) {
-  try {
-    assay::speed::run({argv + 1, argv + argc});
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "{}\n", error.what());
-    return 2;
-  }
+  return assay::speed::exit_code_of([&] { assay::speed::run({argv + 1, argv + argc}); });
 }

@@ -20,6 +20,7 @@
 #include "assay/core/error.h"
 #include "speed/by_hand.h"
 #include "speed/clock.h"
+#include "speed/command_line.h"
 
 namespace assay::speed {
 namespace {
@@ -29,6 +30,10 @@ using bench::Worker;
 constexpr double kTurnSeconds = 0.05;
 constexpr double kCoverage = 0.95;
 constexpr int kComparedSteps = 5;  // after which the losses are compared
+
+constexpr const char* kUsage =
+    "usage: speed [--threads 1,2] [--rounds N] [--backend LIST] [--set KEY=VALUE] [--processor-time] "
+    "experiments/bench/FILE...";
 
 struct Options {
   std::vector<std::string> files;
@@ -59,23 +64,22 @@ Options read(int argc, char** argv) {
     };
     if (word == "--threads") {
       options.threads.clear();
-      for (const std::string& count : listed(value())) options.threads.push_back(std::stoi(count));
+      for (const std::string& count : listed(value())) options.threads.push_back(count_of<int>(word, count));
     } else if (word == "--rounds") {
-      options.rounds = std::stoll(value());
+      options.rounds = count_of<std::int64_t>(word, value());
     } else if (word == "--processor-time") {
       options.clock = CLOCK_PROCESS_CPUTIME_ID;
     } else if (word == "--backend") {
       options.backends = listed(value());
     } else if (word == "--set") {
       options.overrides.push_back(value());
+    } else if (word.starts_with("-")) {
+      throw Error("unknown option '" + word + "'; " + kUsage);
     } else {
       options.files.push_back(word);
     }
   }
-  if (options.files.empty())
-    throw Error(
-        "usage: speed [--threads 1,2] [--rounds N] [--backend LIST] [--set KEY=VALUE] [--processor-time] "
-        "experiments/bench/FILE...");
+  if (options.files.empty()) throw Error(std::string("no experiment is named; ") + kUsage);
   return options;
 }
 
@@ -215,7 +219,7 @@ void compare(const Experiment& experiment, const Registry& registry, const Optio
   if (has_torch) print_ratio(experiment, results.front(), "libtorch", results.back());
 }
 
-int run(int argc, char** argv) {
+void run(int argc, char** argv) {
   const Options options = read(argc, argv);
   Registry registry;
   register_builtin(registry);
@@ -231,7 +235,6 @@ int run(int argc, char** argv) {
       }
     }
   }
-  return 0;
 }
 
 }  // namespace
@@ -248,10 +251,5 @@ std::vector<Variant> variants(const Problem& problem, const StateStore& states) 
 }  // namespace assay::speed
 
 int main(int argc, char** argv) {
-  try {
-    return assay::speed::run(argc, argv);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "{}\n", error.what());
-    return 2;
-  }
+  return assay::speed::exit_code_of([&] { assay::speed::run(argc, argv); });
 }
