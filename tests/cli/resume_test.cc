@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <random>
+#include <regex>
 #include <thread>
 
 #include "cli/command_line.h"
@@ -13,6 +14,8 @@
 
 namespace assay::test {
 namespace {
+
+constexpr const char* kStrace = "/usr/bin/strace";
 
 class Resume : public CommandLine {
  protected:
@@ -46,6 +49,20 @@ class Resume : public CommandLine {
       ::_exit(127);
     }
     return child;
+  }
+  // Whether this process may look into another one.
+  static bool may_trace() {
+    return run_process(kStrace, {"-qq", "-f", "-o", "/dev/null", "-e", "trace=fsync", "/bin/true"})
+               .exit_code == 0;
+  }
+  // A run into `run`, under strace with these options, which writes strace.log.
+  ProcessResult traced_run(const std::vector<std::string>& options) const {
+    std::vector<std::string> words{"-qq", "-f", "-o", (folder_ / "strace.log").string()};
+    words.insert(words.end(), options.begin(), options.end());
+    words.insert(words.end(), {assay_binary().string(), "run", experiment_, "-o", "run", "-q"});
+    // Of a sanitizer build: who is traced already cannot look for leaks.
+    return run_process(kStrace, words,
+                       {.folder = folder_.path(), .environment = {{"ASAN_OPTIONS", "detect_leaks=0"}}});
   }
   // The exit code, or minus the signal.
   static int end_of(pid_t child) {
@@ -151,13 +168,27 @@ TEST_F(Resume, TakesNothingThatWouldMakeItAnotherRun) {
       << "a run that is done is told again";
 }
 
+// A checkpoint that outlives a loss of power is of no use without the record that it belongs to.
+TEST_F(Resume, TheRecordIsOnTheDiskBeforeTheFirstCheckpoint) {
+  ASSAY_NEEDS(std::filesystem::exists(kStrace), "strace");
+  if (!may_trace()) GTEST_SKIP() << "strace may not trace here";
+  ASSERT_EQ(traced_run({"-y", "-e", "trace=fsync,rename"}).exit_code, 0);
+  const std::string calls = contents(folder_ / "strace.log");
+  const std::size_t checkpoint = calls.find("/checkpoints/step-");
+  ASSERT_NE(checkpoint, std::string::npos) << calls;
+  for (const char* file : {"git.json", "environment.json", "experiment.yaml"}) {
+    const std::regex forced(fmt::format("fsync\\([0-9]+<[^>]*/run/{}>\\) += 0", file));
+    std::smatch match;
+    ASSERT_TRUE(std::regex_search(calls, match, forced)) << file << "\n" << calls;
+    EXPECT_LT(match.position(), static_cast<std::ptrdiff_t>(checkpoint)) << file;
+  }
+}
+
 // Every system call by which a run changes its folder fails once, or is the last one before a kill: the run
 // ends with an error or is gone, and what it left is continued as if nothing had been.
 TEST_F(Resume, AfterAFaultInAnySystemCall) {
-  ASSAY_NEEDS(std::filesystem::exists("/usr/bin/strace"), "strace");
-  const ProcessResult probe =
-      run_process("/usr/bin/strace", {"-qq", "-f", "-o", "/dev/null", "-e", "trace=fsync", "/bin/true"});
-  if (probe.exit_code != 0) GTEST_SKIP() << "strace may not trace here: " << probe.err;
+  ASSAY_NEEDS(std::filesystem::exists(kStrace), "strace");
+  if (!may_trace()) GTEST_SKIP() << "strace may not trace here";
   std::string text = contents(experiment_);
   text.replace(text.find("epochs: 40, batch_size: 4"), 25, "epochs: 3, batch_size: 60");
   text.replace(text.find("every: 100"), 10, "every: 5");
@@ -173,14 +204,8 @@ TEST_F(Resume, AfterAFaultInAnySystemCall) {
     for (int when = 1;; when += stride) {
       SCOPED_TRACE(fmt::format("{}, call {}", fault, when));
       std::filesystem::remove_all(folder_ / "run");
-      const std::string log = (folder_ / "strace.log").string();
-      const ProcessResult result =
-          run_process("/usr/bin/strace",
-                      {"-qq", "-f", "-o", log, "-e", "trace=" + fault.substr(0, fault.find(':')), "-e",
-                       fmt::format("inject={}:when={}", fault, when), assay_binary().string(), "run",
-                       experiment_, "-o", "run", "-q"},
-                      // Of a sanitizer build: who is traced already cannot look for leaks.
-                      {.folder = folder_.path(), .environment = {{"ASAN_OPTIONS", "detect_leaks=0"}}});
+      const ProcessResult result = traced_run({"-e", "trace=" + fault.substr(0, fault.find(':')), "-e",
+                                               fmt::format("inject={}:when={}", fault, when)});
       if (result.exit_code == 0) break;  // no call is left to fail
       ++faults;
       EXPECT_TRUE(result.exit_code == 128 + SIGKILL || result.exit_code == 2 || result.exit_code == 4)

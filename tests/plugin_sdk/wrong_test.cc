@@ -47,8 +47,11 @@ TEST_F(PluginSdk, WhatDoesNotFitFailsByItsName) {
   }
   expect_sdk(0, {"verify", "--ops", "-k", "right and not misnamed", "--tier", "smoke", "-q", "--plugin",
                  refused("misfit")});
-  expect_sdk(
+  const ProcessResult ended = expect_sdk(
       3, {"verify", "--ops", "-k", "exit and eigen", "--tier", "smoke", "-q", "--plugin", refused("misfit")});
+  EXPECT_THAT(ended.err, HasSubstr("ended the program"));
+  // Handlers would take away what other threads are using.
+  EXPECT_THAT(ended.out, ::testing::Not(HasSubstr("a handler ran")));
 }
 
 TEST_F(PluginSdk, ACheckNamesTheOpsThatEndIt) {

@@ -2,6 +2,7 @@
 // must be told of that op alone.
 #include <assay/plugin.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -79,7 +80,12 @@ ASSAY_PLUGIN("misfit", "0.1", registry) {
   });
   put(registry, "crash",
       [](const Site&) -> Offer { return make_plan("x", [](const Io&) { std::abort(); }); });
-  put(registry, "exit", [](const Site&) -> Offer { return make_plan("x", [](const Io&) { std::exit(0); }); });
+  put(registry, "exit", [](const Site&) -> Offer {
+    return make_plan("x", [](const Io&) {
+      std::atexit([] { std::puts("a handler ran"); });
+      std::exit(0);
+    });
+  });
   put(registry, "hang", [](const Site&) -> Offer {
     return make_plan("x", [](const Io&) {
       for (volatile int i = 0;;) i = 1 - i;
