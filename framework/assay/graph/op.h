@@ -39,8 +39,8 @@ using WorkRule = std::function<double(const Call&, std::span<const Spec> outputs
 /// What values an input of a case may hold, so that random data stays inside the op's domain.
 enum class Domain : std::uint8_t {
   real,      ///< any sign, of order one
-  positive,  ///< of order one, bounded away from zero
-  nonzero,   ///< any sign, bounded away from zero
+  positive,  ///< of order one; 0 where zeros are tried (a moment before the first step, a constant channel)
+  nonzero,   ///< any sign, bounded away from zero always
   index,     ///< i32 in [0, limit)
   step,      ///< i32 in [1, limit], a step counter
   mask,      ///< u8, 0 or 1
