@@ -12,7 +12,8 @@ namespace {
 constexpr double kCopyCost = 4.0;
 constexpr double kTransposeCost = 8.0;
 // With more rows than this, columns are packed even where they could be read in place: packing pays by the
-// better locality of its later readers, and soon where the steps of the depth evict each other from the cache.
+// better locality of its later readers, and soon where the steps of the depth evict each other from the
+// cache.
 constexpr std::int64_t kDirectRows = 256;
 constexpr std::int64_t kCollidingDirectRows = 2 * kTileRows;
 

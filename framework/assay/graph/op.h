@@ -60,8 +60,8 @@ struct Case {
   Fields fields{};
 };
 
-/// An operand that leaves the other one as it is: where input `operand` is `value` everywhere and output 0 has
-/// the spec of the other input, output 0 is that input to the last bit.
+/// An operand that leaves the other one as it is: where input `operand` is `value` everywhere and output 0
+/// has the spec of the other input, output 0 is that input to the last bit.
 struct Neutral {
   int operand = 0;
   double value = 0.0;
@@ -86,7 +86,7 @@ struct OpDef {
       undifferentiated{};  ///< inputs through which no derivative flows by definition (a mask, a statistic)
   std::vector<int> refused{};  ///< inputs whose cotangent the rule refuses: what is not differentiable twice
   std::vector<Neutral> neutral{};  ///< of an op of two inputs: 1 for a product
-  WorkRule multiply_adds{};  ///< empty: the op's time is that of reading and writing, not of arithmetic
+  WorkRule multiply_adds{};        ///< empty: the op's time is that of reading and writing, not of arithmetic
 };
 
 using OpTable = NamedTable<OpDef>;

@@ -112,7 +112,8 @@ void Program::run_observed(const Observe& after, const Observe& before) {
     for (std::size_t i = 0; i < step.in.size(); ++i)
       inputs.push_back(stored(const_cast<void*>(step.in[i]), step.reads[i]));
     for (std::size_t o = 0; o < step.out.size(); ++o) outputs.push_back(stored(step.out[o], step.makes[o]));
-    const Observation observation{program.placements[s], step.backend, inputs, outputs, step.reads, step.makes};
+    const Observation observation{
+        program.placements[s], step.backend, inputs, outputs, step.reads, step.makes};
     if (before) before(observation);
     step.kernel->run(Io{step.in.data(), step.out.data(), step.memory});
     after(observation);

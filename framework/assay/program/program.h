@@ -65,9 +65,9 @@ class Program {
 
   /// An operand or a result of a step, for those who look into a run.
   struct Operand {
-    ValueId id;       ///< of the placed graph; a result of a step that only moves a value has that value's id
-    Spec spec;        ///< of the value
-    Layout layout;    ///< in which it lies here
+    ValueId id;     ///< of the placed graph; a result of a step that only moves a value has that value's id
+    Spec spec;      ///< of the value
+    Layout layout;  ///< in which it lies here
   };
   /// One executed step: its row of the table and its operands as they lie in memory.
   struct Observation {

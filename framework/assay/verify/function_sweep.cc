@@ -270,7 +270,8 @@ class FunctionSweep {
         declares ? std::max(row.declared.ulp * want.ulp, row.declared.absolute) : want.bound;
     error = std::abs(error);
     // The formula's bound says nothing once a step of it may overflow. That is no reason to lose a value.
-    if (allowed == kInfinity && std::isinf(got) && std::abs(static_cast<double>(want.value)) < kSafelyFinite) {
+    if (allowed == kInfinity && std::isinf(got) &&
+        std::abs(static_cast<double>(want.value)) < kSafelyFinite) {
       fail(row, x, second, got, want, error, want.ulp);
       return;
     }
