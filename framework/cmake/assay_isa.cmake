@@ -1,4 +1,4 @@
-# Kernels that are built once per instruction set. A file in backends/NAME/isa/ sees ASSAY_ISA as baseline, avx2 or avx512 and
+# Loops that are built once per instruction set. A file in a folder isa/ sees ASSAY_ISA as baseline, avx2 or avx512 and
 # must put everything it defines into a namespace of that name (or an anonymous one): nothing compiled for a newer processor
 # may become the linker's choice for code that older ones run. tests/isa_symbols checks the objects for it.
 # They are compiled without errno and floating-point traps, which nobody reads: results are the same, and loops with sqrt or
@@ -13,8 +13,10 @@ set(assay_isa_flags_baseline "")
 set(assay_isa_flags_avx2 -mavx2 -mfma -mf16c)
 set(assay_isa_flags_avx512 -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd -mprefer-vector-width=512)
 
-function(assay_add_isa_sources name requires)
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/backends/${name}/isa/*.cc)
+# assay_add_isa_sources(NAME FOLDER [LIBRARY...]): adds FOLDER/*.cc to the library once per instruction set, with the libraries'
+# compile options.
+function(assay_add_isa_sources name folder)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cc)
   if(NOT sources)
     return()
   endif()
@@ -24,7 +26,7 @@ function(assay_add_isa_sources name requires)
     target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/framework ${CMAKE_SOURCE_DIR})
     target_compile_definitions(${target} PRIVATE ASSAY_ISA=${isa} ASSAY_ISA_${isa}=1)
     target_compile_options(${target} PRIVATE ${assay_isa_flags_${isa}} ${assay_isa_options})
-    target_link_libraries(${target} PRIVATE assay_flags ${requires})
+    target_link_libraries(${target} PRIVATE assay_flags ${ARGN})
     target_sources(assay PRIVATE $<TARGET_OBJECTS:${target}>)
   endforeach()
 endfunction()

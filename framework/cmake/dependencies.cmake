@@ -52,7 +52,7 @@ function(assay_add_backend name)
     target_link_libraries(assay PRIVATE $<BUILD_INTERFACE:${required}>)
   endforeach()
   target_compile_definitions(assay_flags INTERFACE ASSAY_WITH_${upper}=1)
-  assay_add_isa_sources(${name} "${arg_REQUIRES}")
+  assay_add_isa_sources(${name} backends/${name}/isa ${arg_REQUIRES})
 endfunction()
 
 function(assay_summary)

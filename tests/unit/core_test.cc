@@ -3,10 +3,12 @@
 
 #include "assay/core/bound.h"
 #include "assay/core/error.h"
+#include "assay/core/isa.h"
 #include "assay/core/number_beside.h"
 #include "assay/core/quad.h"
 #include "assay/core/random.h"
 #include "assay/core/tensor.h"
+#include "support/forced_isa.h"
 
 namespace assay {
 namespace {
@@ -31,6 +33,38 @@ TEST(Random, PhiloxKnownAnswer) {
   EXPECT_EQ(bits[1], 0xe169c58du);
   EXPECT_EQ(bits[2], 0xbc57ac4cu);
   EXPECT_EQ(bits[3], 0x9b00dbd8u);
+}
+
+// √(−2 log u) cos 2πv of the same bits in quad. The logarithm is within 1 ulp, of which the root leaves half,
+// and the cosine within 2; root and product are rounded once each; an ulp is at most 2u of the value. In
+// units of u: 2 (½ + 2) + 2 = 7, and terms of u² for which the unit roundoff of quad stands in.
+TEST(Random, NormalsAreThoseOfBoxAndMuller) {
+  const RandomStream stream{11, 5};
+  const Quad turn = 8 * atan_of_one(Quad());
+  const auto unit = [](std::uint32_t high, std::uint32_t low) {
+    return ldexp(Quad(static_cast<std::int64_t>((std::uint64_t{high} << 32 | low) >> 11)), -53);
+  };
+  for (std::uint32_t e = 0; e < 5000; ++e) {
+    const auto bits = random_bits(stream, 1, 2, e);
+    const Quad radius = sqrt(-2 * log(1 - unit(bits[0], bits[1])));
+    const Quad expected = radius * cos(turn * unit(bits[2], bits[3]));
+    EXPECT_LE(abs(Quad(random_normal(stream, 1, 2, e)) - expected), 7 * ldexp(abs(expected), -53)) << e;
+  }
+}
+
+TEST(Random, ManyNormalsAreTheSameBitsOnEveryInstructionSet) {
+  const RandomStream stream{0x123456789abcdef0, 77};
+  for (Isa isa : all_isas()) {
+    if (!is_supported(isa)) continue;
+    const testing::ForcedIsa forced(isa);
+    for (std::size_t count : {0u, 1u, 63u, 64u, 65u, 1000u}) {
+      std::vector<double> many(count);
+      random_normals(stream, 3, 4, 0xffffff00u, many);
+      for (std::size_t i = 0; i < count; ++i)
+        EXPECT_EQ(many[i], random_normal(stream, 3, 4, 0xffffff00u + static_cast<std::uint32_t>(i)))
+            << name_of(isa) << ", element " << i << " of " << count;
+    }
+  }
 }
 
 TEST(Random, BelowStaysInRange) {

@@ -2,19 +2,11 @@
 
 #include <Random123/philox.h>
 
-#include <cmath>
-#include <numbers>
+#include "assay/core/isa.h"
+#include "assay/core/isa/box_muller.h"
+#include "assay/core/isa/normals.h"
 
 namespace assay {
-namespace {
-
-double unit(std::uint32_t high, std::uint32_t low) noexcept {
-  const std::uint64_t bits = (static_cast<std::uint64_t>(high) << 32 | low) >> 11;
-  return static_cast<double>(bits) * 0x1p-53;
-}
-
-}  // namespace
-
 std::uint32_t stream_id(std::string_view name) noexcept {
   std::uint32_t hash = 2166136261u;
   for (char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
@@ -40,8 +32,21 @@ double random_uniform(RandomStream stream, std::uint32_t step, std::uint32_t sam
 double random_normal(RandomStream stream, std::uint32_t step, std::uint32_t sample,
                      std::uint32_t element) noexcept {
   const auto bits = random_bits(stream, step, sample, element);
-  const double radius = std::sqrt(-2.0 * std::log(1.0 - unit(bits[0], bits[1])));
-  return radius * std::cos(2.0 * std::numbers::pi * unit(bits[2], bits[3]));
+  return box_muller(bits[0], bits[1], bits[2], bits[3]);
+}
+
+void random_normals(RandomStream stream, std::uint32_t step, std::uint32_t sample, std::uint32_t first,
+                    std::span<double> out) {
+  switch (selected_isa()) {
+#if defined(__x86_64__)
+    case Isa::avx512:
+      return avx512::normals(stream, step, sample, first, out);
+    case Isa::avx2:
+      return avx2::normals(stream, step, sample, first, out);
+#endif
+    default:
+      return baseline::normals(stream, step, sample, first, out);
+  }
 }
 
 std::uint32_t random_below(RandomStream stream, std::uint32_t step, std::uint32_t sample,

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace assay {
@@ -26,9 +27,14 @@ std::array<std::uint32_t, 4> random_bits(RandomStream stream, std::uint32_t step
 double random_uniform(RandomStream stream, std::uint32_t step, std::uint32_t sample,
                       std::uint32_t element) noexcept;
 
-/// Standard normal, by Box and Muller from two 53-bit uniforms.
+/// Standard normal, by Box and Muller from two 53-bit uniforms; the same bits on every processor.
 double random_normal(RandomStream stream, std::uint32_t step, std::uint32_t sample,
                      std::uint32_t element) noexcept;
+
+/// out[i] = random_normal of element first + i, modulo 2^32; faster than one at a time. Throws Error as
+/// selected_isa does.
+void random_normals(RandomStream stream, std::uint32_t step, std::uint32_t sample, std::uint32_t first,
+                    std::span<double> out);
 
 /// Uniform in [0, bound) by multiply-and-shift of 64 bits (bias below 2^-32; Lemire 2019). REQUIRES: bound >
 /// 0.

@@ -1,7 +1,9 @@
 #include "assay/data/generators.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +24,9 @@ class Draws {
   }
   double normal(std::int64_t sample, std::int64_t element = 0) const {
     return random_normal(stream_, 0, static_cast<std::uint32_t>(sample), static_cast<std::uint32_t>(element));
+  }
+  void normals(std::int64_t sample, std::span<double> elements) const {
+    random_normals(stream_, 0, static_cast<std::uint32_t>(sample), 0, elements);
   }
   std::int64_t below(std::int64_t bound, std::int64_t sample) const {
     return random_below(stream_, 0, static_cast<std::uint32_t>(sample), 0, static_cast<std::uint32_t>(bound));
@@ -166,9 +171,11 @@ Dataset make_synthetic(std::uint64_t seed, std::int64_t count, const Shape& shap
   extents.insert(extents.end(), shape.extents().begin(), shape.extents().end());
   Dataset data = with_labels(count, classes, {DType::f32, Shape(std::span<const std::int64_t>(extents))});
   const std::int64_t size = shape.count();
+  std::vector<double> sample(static_cast<std::size_t>(size));
   auto x = data.inputs.as<float>().begin();
   for (std::int64_t i = 0; i < count; ++i) {
-    for (std::int64_t j = 0; j < size; ++j) *x++ = static_cast<float>(input.normal(i, j));
+    input.normals(i, sample);
+    x = std::transform(sample.begin(), sample.end(), x, [](double v) { return static_cast<float>(v); });
     data.targets.as<std::int32_t>()[static_cast<std::size_t>(i)] =
         static_cast<std::int32_t>(label.below(classes, i));
   }

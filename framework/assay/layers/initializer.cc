@@ -10,19 +10,23 @@
 namespace assay {
 namespace {
 
-// Draw i of a parameter: elements beyond 2^32 continue under the next sample index.
+// Elements of a parameter beyond these continue under the next sample index.
+constexpr std::uint64_t kSampleElements = std::uint64_t{1} << 32;
+
 double uniform_draw(RandomStream stream, std::size_t i) {
-  return random_uniform(stream, 0, static_cast<std::uint32_t>(i >> 32), static_cast<std::uint32_t>(i));
-}
-double normal_draw(RandomStream stream, std::size_t i) {
-  return random_normal(stream, 0, static_cast<std::uint32_t>(i >> 32), static_cast<std::uint32_t>(i));
+  return random_uniform(stream, 0, static_cast<std::uint32_t>(i / kSampleElements),
+                        static_cast<std::uint32_t>(i));
 }
 
 void fill_uniform(RandomStream stream, double low, double high, std::span<double> out) {
   for (std::size_t i = 0; i < out.size(); ++i) out[i] = low + (high - low) * uniform_draw(stream, i);
 }
 void fill_normal(RandomStream stream, double mean, double std, std::span<double> out) {
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] = mean + std * normal_draw(stream, i);
+  for (std::uint64_t begin = 0; begin < out.size(); begin += kSampleElements) {
+    random_normals(stream, 0, static_cast<std::uint32_t>(begin / kSampleElements), 0,
+                   out.subspan(begin, std::min<std::uint64_t>(kSampleElements, out.size() - begin)));
+  }
+  for (double& x : out) x = mean + std * x;
 }
 
 // What the variance of a parameter is scaled by: gain / fans, so that signals keep their size through a
