@@ -18,7 +18,7 @@ foreach(header IN LISTS assay_installed_headers)
   install(FILES framework/assay/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/assay/${folder})
 endforeach()
 
-target_link_options(assay PRIVATE -Wl,--version-script=${CMAKE_SOURCE_DIR}/framework/cmake/exported_symbols.map)
+target_link_options(assay PRIVATE -Wl,-Bsymbolic-functions -Wl,--version-script=${CMAKE_SOURCE_DIR}/framework/cmake/exported_symbols.map)
 set_target_properties(assay PROPERTIES LINK_DEPENDS ${CMAKE_SOURCE_DIR}/framework/cmake/exported_symbols.map)
 target_compile_features(assay INTERFACE cxx_std_20)
 install(TARGETS assay EXPORT assayTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})

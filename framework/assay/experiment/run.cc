@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <future>
 #include <optional>
 #include <span>
 #include <utility>
@@ -26,9 +27,14 @@ namespace {
 // The folder of a run, held while it goes on; made by the first problem that holds.
 class RunFolder {
  public:
-  // Of a new run.
-  RunFolder(const std::filesystem::path& root, const std::filesystem::path& chosen)
-      : root_(root), chosen_(chosen) {}
+  // Of a new run. What the record takes some milliseconds to find out, and needs no problem for, is found out
+  // while that is prepared.
+  RunFolder(const Experiment& experiment, const std::filesystem::path& root,
+            const std::filesystem::path& chosen)
+      : root_(root),
+        chosen_(chosen),
+        hashed_(std::async(std::launch::async, hash_program)),
+        git_state_(std::async(std::launch::async, git_state, experiment.file.parent_path())) {}
   // Of one to be continued.
   explicit RunFolder(std::filesystem::path folder) : folder_(std::move(folder)), resumed_(true) {
     lock_.emplace(folder_, "run folder");
@@ -50,7 +56,7 @@ class RunFolder {
     }
     folder_ = make_run_directory(problem.experiment(), root_, chosen_);
     lock_.emplace(folder_, "run folder");
-    write_git_state(folder_, git_state(problem.experiment().file.parent_path()), file::Durability::later);
+    write_git_state(folder_, git_state_.get(), file::Durability::later);
     write_text(file("environment.json"), environment, file::Durability::later);
     // Last: it is what makes the folder that of a run, which has the rest then.
     write_text(file("experiment.yaml"), emit_yaml(problem.experiment().resolved), file::Durability::later);
@@ -83,6 +89,8 @@ class RunFolder {
   std::filesystem::path root_, chosen_, folder_;
   bool resumed_ = false, opened_ = false, secured_ = false;
   std::optional<FolderLock> lock_;
+  std::future<void> hashed_;
+  std::future<GitState> git_state_;
 };
 
 // Writes what passes by, and passes it on.
@@ -246,7 +254,7 @@ RunReport train_seeds(const Experiment& experiment, const Registry& registry, Ru
 RunReport run_experiment(const Experiment& experiment, const Registry& registry,
                          const std::filesystem::path& root, const std::filesystem::path& chosen_folder,
                          RunObserver& observer, const std::atomic<bool>& stop) {
-  RunFolder folder(root, chosen_folder);
+  RunFolder folder(experiment, root, chosen_folder);
   return train_seeds(experiment, registry, folder, observer, stop);
 }
 

@@ -55,13 +55,21 @@ std::string hash_of_file(const std::filesystem::path& path) {
   }
 }
 
+struct ProgramHashes {
+  std::string program = hash_of_file("/proc/self/exe"), library = hash_of_file(library_file());
+};
+
+// They do not change, and reading the files takes some milliseconds.
+const ProgramHashes& program_hashes() {
+  static const ProgramHashes hashes;
+  return hashes;
+}
+
 Json program_json() {
-  // It does not change, and reading it takes some milliseconds.
-  static const std::string program = hash_of_file("/proc/self/exe"), library = hash_of_file(library_file());
   Json json{{"version", version()}, {"build", build_description()}};
   if (!build_commit().empty()) json["commit"] = build_commit();
-  json["program"] = {{"xxh3", program}};
-  json["library"] = {{"xxh3", library}};
+  json["program"] = {{"xxh3", program_hashes().program}};
+  json["library"] = {{"xxh3", program_hashes().library}};
   return json;
 }
 
@@ -147,6 +155,8 @@ void write_text(const std::filesystem::path& path, const std::string& text, file
   const std::span<const std::byte> part = std::as_bytes(std::span(text));
   file::write_atomically(path, std::span(&part, 1), durability);
 }
+
+void hash_program() { program_hashes(); }
 
 std::string environment_text(const Problem& problem, const Program& program,
                              std::span<const PluginRecord> plugins) {

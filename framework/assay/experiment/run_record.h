@@ -2,7 +2,8 @@
 // weights.
 //   experiment.yaml      resolved: runs alone
 //   environment.json     hashes of program, data and placement, versions, processor, instruction set,
-//   threads, memory git.json, git.patch  the state of the repository around the experiment (git_state.h)
+//                        threads, memory
+//   git.json, git.patch  the state of the repository around the experiment (git_state.h)
 //   metrics.jsonl        rows {step, epoch, seed, name, value}, appended as they come
 //   weights.safetensors  parameters and running statistics, <layer>.<parameter>
 //   checkpoints/         step-N.safetensors, and latest, which names the newest
@@ -53,6 +54,10 @@ class MetricsFile {
 
 /// weights.safetensors: parameters and statistics.
 void write_weights(const std::filesystem::path& path, const Model& model, const StateStore& states);
+
+/// Hashes the program and the library, once, for every environment_text, which waits for it otherwise. From
+/// any thread.
+void hash_program();
 
 /// environment.json.
 std::string environment_text(const Problem& problem, const Program& program,
