@@ -4,6 +4,7 @@
 // Functions") states for exp, expm1 and tanh.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <variant>
 #include <vector>
@@ -28,7 +29,7 @@ class DeclaredFunctions {
     const S composed = value(type, z);
     const Accuracy accuracy = declared(type, 1);
     if (accuracy.ulp == 0) return composed;
-    const Quad propagated = abs(z.error()) * slope_at_most(type);
+    const double propagated = z.error() * slope_at_most(type);
     return S::term(composed.value, propagated + granted(composed.value, accuracy));
   }
 
@@ -44,13 +45,13 @@ class DeclaredFunctions {
  private:
   static constexpr double kLibraryUlp = 2.0;
 
-  static Quad granted(const Quad& value, const Accuracy& accuracy) {
-    return maximum(Quad(2 * accuracy.ulp) * S::unit() * abs(value), Quad(accuracy.absolute)) +
-           S::unit() * abs(value);
+  static double granted(const Quad& value, const Accuracy& accuracy) {
+    const double rounding = S::unit() * S::size_of(value);
+    return std::max(2 * accuracy.ulp * rounding, accuracy.absolute) + rounding;
   }
-  static Quad slope_at_most(const std::string& type) {
-    if (type == "sigmoid") return Quad(0.25);
-    return Quad(type == "selu" ? Selu::kScale * Selu::kAlpha : 1.0);
+  static double slope_at_most(const std::string& type) {
+    if (type == "sigmoid") return 0.25;
+    return type == "selu" ? Selu::kScale * Selu::kAlpha : 1.0;
   }
 
   static S value(const std::string& type, const S& z) {

@@ -117,7 +117,7 @@ void compare(const Registry& registry, const Setting& setting, const std::string
       const auto& bound = values.values[i];
       EXPECT_LE(abs(Quad(actual[i]) - bound.value), bound.error())
           << name << " " << i << ": " << actual[i] << " for " << bound.value.to_string(20) << " within "
-          << bound.error().to_string(3);
+          << bound.error();
     }
   }
   for (const PaperTensor& paper : worked_out_on_paper()) {
@@ -129,7 +129,7 @@ void compare(const Registry& registry, const Setting& setting, const std::string
     for (std::size_t i = 0; i < values.size(); ++i) {
       const PaperNumber& number = paper.numbers[i];
       EXPECT_LE(abs(values[i].value - Quad::parse(number.exact)), half_a_unit()) << number.exact;
-      EXPECT_LE(abs(Quad(actual[i]) - Quad::parse(number.exact)), values[i].error() + half_a_unit())
+      EXPECT_LE(abs(Quad(actual[i]) - Quad::parse(number.exact)), Quad(values[i].error()) + half_a_unit())
           << number.exact;
       if (!number.printed.empty()) {
         EXPECT_EQ(fmt::format("{:.3f}", actual[i]), number.printed);

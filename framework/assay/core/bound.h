@@ -4,6 +4,9 @@
 // section 4.2). Running a kernel on this scalar yields, for every output element, the value and the bound:
 // one mechanism for every op, fused site and plugin op.
 //
+// Values are wide; their errors, which need a few digits and no more, are doubles. What the rounding of an
+// error takes away is in unit(): every error begins with it.
+//
 // A Bound is a sum of `height` + 1 terms. Its error is that of the terms, plus γ_height Σ|terms| for the
 // additions in whatever order. Everything but an addition closes the sum and starts a new term.
 #pragma once
@@ -51,56 +54,68 @@ class WithContract {
 template <class Wide, class Narrow>
 struct Bound {
   Wide value{};
-  Wide magnitude{};   ///< Σ|terms| of the sum that the value is
-  Wide terms{};       ///< bound on the sum of the terms' own errors
-  double height = 0;  ///< additions in the sum
+  double magnitude = 0;  ///< Σ|terms| of the sum that the value is
+  double terms = 0;      ///< bound on the sum of the terms' own errors
+  double height = 0;     ///< additions in the sum
 
   Bound() = default;
   template <class U>
   requires std::is_arithmetic_v<U> Bound(U x)
       : Bound(static_cast<Wide>(x)) {}  // NOLINT: a constant, rounded once in the narrow format
   Bound(const Wide& x)                  // NOLINT: likewise
-      : value(x), magnitude(abs(x)), terms(abs(x - static_cast<Wide>(static_cast<Narrow>(x)))) {}
+      : value(x), magnitude(size_of(x)), terms(at_most(abs(x - static_cast<Wide>(static_cast<Narrow>(x))))) {}
 
   /// A datum that both formats hold exactly.
   static Bound exact(const Wide& x) {
     Bound b;
     b.value = x;
-    b.magnitude = abs(x);
+    b.magnitude = size_of(x);
     return b;
   }
   /// A single term with this error.
-  static Bound term(const Wide& x, const Wide& error) {
+  static Bound term(const Wide& x, double error) {
     Bound b = exact(x);
-    b.terms = error + Wide(underflow());
-    b.magnitude = abs(x) + b.terms;
-    if (!(b.magnitude < Wide(largest()))) b.terms = unbounded();
+    b.terms = error + underflow();
+    b.magnitude += b.terms;
+    if (!(b.magnitude < largest())) b.terms = unbounded();
     return b;
   }
 
   explicit operator double() const { return static_cast<double>(value); }
 
-  /// The unit roundoffs of both formats: the wide value is rounded too.
-  static Wide unit() {
+  /// |x|, rounded.
+  static double size_of(const Wide& x) { return static_cast<double>(abs(x)); }
+  /// A double that is not below x.
+  static double at_most(const Wide& x) {
+    const auto near = static_cast<double>(x);
+    return Wide(near) < x ? std::nextafter(near, unbounded()) : near;
+  }
+
+  /// The unit roundoff of the narrow format, and 2^-28 of it: for the roundings of the value in the wide
+  /// format, and for those of the errors.
+  static double unit() {
     constexpr double narrow = std::is_same_v<Narrow, float> ? 0x1p-24 : 0x1p-53;
-    constexpr double wide = std::is_same_v<Wide, double> ? 0x1p-53 : 0x1p-113;
-    return Wide(narrow) + Wide(2 * wide);
+    return narrow + narrow * 0x1p-28;
   }
   /// From here on the narrow format overflows, and nothing can be said of what is made from the value.
   static double largest() { return static_cast<double>(std::numeric_limits<Narrow>::max()); }
-  static Wide unbounded() { return Wide(std::numeric_limits<double>::infinity()); }
-  static double underflow() { return static_cast<double>(std::numeric_limits<Narrow>::denorm_min()); }
+  static double unbounded() { return std::numeric_limits<double>::infinity(); }
+  /// Of the narrow operation; where its errors are in the same format, four more of half as much in them.
+  static double underflow() {
+    constexpr double smallest = static_cast<double>(std::numeric_limits<Narrow>::denorm_min());
+    return std::is_same_v<Narrow, float> ? smallest : 3 * smallest;
+  }
 
   /// Bound on |narrow − exact|. One addition rounds its result; more are bounded in any order by γ_height
   /// Σ|terms|.
-  Wide error() const {
+  double error() const {
     if (height == 0) return terms;
-    largest_sum() = std::max(largest_sum(), static_cast<double>(magnitude));
-    if (!(magnitude < Wide(largest()))) return unbounded();
-    if (height == 1) return terms + unit() * (abs(value) + terms);
+    largest_sum() = std::max(largest_sum(), magnitude);
+    if (!(magnitude < largest())) return unbounded();
+    if (height == 1) return terms + unit() * (size_of(value) + terms);
     const double planned = function_contract().height;
-    const Wide ku = Wide(planned > 0 && planned < height ? planned : height) * unit();
-    return ku < Wide(1) ? terms + ku / (Wide(1) - ku) * magnitude : unbounded();
+    const double ku = (planned > 0 && planned < height ? planned : height) * unit();
+    return ku < 1 ? terms + ku / (1 - ku) * magnitude : unbounded();
   }
   /// This value as a single term.
   Bound closed() const { return height == 0 ? *this : term(value, error()); }
@@ -120,16 +135,18 @@ struct Bound {
   }
   friend Bound operator-(const Bound& a, const Bound& b) { return a + -b; }
   friend Bound operator*(const Bound& a, const Bound& b) {
-    const Wide ea = a.error(), eb = b.error(), v = a.value * b.value;
-    return term(v, abs(a.value) * eb + abs(b.value) * ea + ea * eb + unit() * abs(v));
+    const Wide v = a.value * b.value;
+    const double ea = a.error(), eb = b.error();
+    return term(v, size_of(a.value) * eb + size_of(b.value) * ea + ea * eb + unit() * size_of(v));
   }
   /// Granted twice the rounding of a division: a kernel may multiply by a reciprocal.
   friend Bound operator/(const Bound& a, const Bound& b) {
-    const Wide ea = a.error(), eb = b.error(), v = a.value / b.value;
-    const Wide room = abs(b.value) - eb;
-    if (!(room > Wide(0)))
-      return term(v, eb == Wide(0) ? Wide(0) : unbounded());
-    return term(v, (ea + abs(v) * eb) / room + Wide(2) * unit() * abs(v));
+    const Wide v = a.value / b.value;
+    const double ea = a.error(), eb = b.error();
+    // What lies between is rounded, and is not above the truth.
+    const double room = (size_of(b.value) * (1 - 0x1p-51) - eb) * (1 - 0x1p-51);
+    if (!(room > 0)) return term(v, eb == 0 ? 0 : unbounded());
+    return term(v, (ea + size_of(v) * eb) / room + 2 * unit() * size_of(v));
   }
   Bound& operator+=(const Bound& b) { return *this = *this + b; }
   Bound& operator-=(const Bound& b) { return *this = *this - b; }
@@ -154,15 +171,29 @@ W value_of(const Bound<W, N>& x) {
 
 namespace detail {
 
+// How far f is from v at a, of what lies within an error of the argument.
+template <class B, class W>
+double apart(const W& at, const W& v) {
+  return B::at_most(abs(at - v));
+}
+
+// The contract for evaluating a function of this value, and the rounding of the result.
+template <class B, class W>
+double granted(const W& v) {
+  const FunctionContract& contract = function_contract();
+  const double rounding = B::unit() * B::size_of(v);
+  return maximum(2 * contract.ulp * rounding, contract.absolute) + rounding;
+}
+
 // f monotone on [x − e, x + e]: the farther end, and the contract for evaluating f itself.
 template <class W, class N, class F>
 Bound<W, N> monotone(const Bound<W, N>& x, F f) {
-  const W e = x.error(), v = f(x.value);
-  W propagated(0);
-  if (!(e == W(0))) propagated = maximum(abs(f(x.value + e) - v), abs(v - f(x.value - e)));
-  const FunctionContract& contract = function_contract();
-  const W granted = maximum(W(2 * contract.ulp) * Bound<W, N>::unit() * abs(v), W(contract.absolute));
-  return Bound<W, N>::term(v, propagated + granted + Bound<W, N>::unit() * abs(v));
+  using B = Bound<W, N>;
+  const W v = f(x.value);
+  double propagated = 0;
+  if (const double e = x.error(); e != 0)
+    propagated = maximum(apart<B>(f(x.value + W(e)), v), apart<B>(f(x.value - W(e)), v));
+  return B::term(v, propagated + granted<B>(v));
 }
 
 }  // namespace detail
@@ -198,34 +229,34 @@ Bound<W, N> erfc(const Bound<W, N>& x) {
 /// Correctly rounded everywhere; the left end of the interval stays in the domain.
 template <class W, class N>
 Bound<W, N> sqrt(const Bound<W, N>& x) {
-  const W e = x.error(), v = sqrt(x.value);
+  using B = Bound<W, N>;
+  const W e(x.error()), v = sqrt(x.value);
   const W low = x.value > e ? sqrt(x.value - e) : W(0);
-  return Bound<W, N>::term(v, (e == W(0) ? W(0) : v - low) + Bound<W, N>::unit() * abs(v));
+  return B::term(v, (e == W(0) ? 0 : B::at_most(v - low)) + B::unit() * B::size_of(v));
 }
 /// |x|^(y ± e_y) and (x ± e_x)^y, the error of the two together bounded by their sum and product terms.
 template <class W, class N>
 Bound<W, N> pow(const Bound<W, N>& x, const Bound<W, N>& y) {
-  const W v = pow(x.value, y.value), ex = x.error(), ey = y.error();
-  const auto at = [&](const W& a, const W& b) { return abs(pow(a, b) - v); };
-  W propagated(0);
+  using B = Bound<W, N>;
+  const W v = pow(x.value, y.value), ex(x.error()), ey(y.error());
+  const auto at = [&](const W& a, const W& b) { return detail::apart<B>(pow(a, b), v); };
+  double propagated = 0;
   if (!(ex == W(0)) || !(ey == W(0))) {
     // pow is monotone in each argument on x > 0, so the corners hold the extremes.
     propagated = maximum(maximum(at(x.value - ex, y.value - ey), at(x.value - ex, y.value + ey)),
                          maximum(at(x.value + ex, y.value - ey), at(x.value + ex, y.value + ey)));
   }
-  const FunctionContract& contract = function_contract();
-  const W granted = maximum(W(2 * contract.ulp) * Bound<W, N>::unit() * abs(v), W(contract.absolute));
-  return Bound<W, N>::term(v, propagated + granted + Bound<W, N>::unit() * abs(v));
+  return B::term(v, propagated + detail::granted<B>(v));
 }
 template <class W, class N>
 Bound<W, N> sin(const Bound<W, N>& x) {  // |sin′| ≤ 1
   const W v = sin(x.value);
-  return Bound<W, N>::term(v, x.error() + W(3) * Bound<W, N>::unit());
+  return Bound<W, N>::term(v, x.error() + 3 * Bound<W, N>::unit());
 }
 template <class W, class N>
 Bound<W, N> cos(const Bound<W, N>& x) {
   const W v = cos(x.value);
-  return Bound<W, N>::term(v, x.error() + W(3) * Bound<W, N>::unit());
+  return Bound<W, N>::term(v, x.error() + 3 * Bound<W, N>::unit());
 }
 template <class W, class N>
 Bound<W, N> abs(const Bound<W, N>& x) {

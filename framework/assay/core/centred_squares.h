@@ -28,22 +28,24 @@ T centred_squares(const T& mean, ForEach for_each) {
 template <class W, class N, class ForEach>
 Bound<W, N> centred_squares(const Bound<W, N>& mean, ForEach for_each) {
   using B = Bound<W, N>;
-  const W delta = mean.error();
-  W squares(0), distances(0), moved(0), count(0);
+  const double delta = mean.error();
+  W squares(0), distances(0);
+  double moved = 0, count = 0;
   for_each([&](const B& x) {
-    const W d = x.value - mean.value, e = x.error();
+    const W d = x.value - mean.value;
+    const double e = x.error();
     squares += d * d;
     distances += d;
-    moved += W(2) * abs(d) * e + (e + delta) * (e + delta);
-    count += W(1);
+    moved += 2 * B::size_of(d) * e + (e + delta) * (e + delta);
+    count += 1;
   });
-  moved += W(2) * delta * abs(distances);
-  const W three = W(3) * B::unit();
+  moved += 2 * delta * B::size_of(distances);
+  const double three = 3 * B::unit();
   B sum;
   sum.value = squares;
-  sum.terms = moved + three / (W(1) - three) * (squares + moved) + count * W(B::underflow());
-  sum.magnitude = squares + sum.terms;
-  sum.height = static_cast<double>(count);
+  sum.terms = moved + three / (1 - three) * (B::size_of(squares) + moved) + count * B::underflow();
+  sum.magnitude = B::size_of(squares) + sum.terms;
+  sum.height = count;
   return sum;
 }
 

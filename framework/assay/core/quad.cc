@@ -1,24 +1,80 @@
 #include "assay/core/quad.h"
 
+#include <bit>
 #include <boost/math/special_functions/erf.hpp>
 #include <boost/math/special_functions/expm1.hpp>
 #include <boost/math/special_functions/log1p.hpp>
 #include <boost/multiprecision/cpp_bin_float.hpp>
-#include <cstring>
+#include <cfloat>
+#include <cmath>
+#include <limits>
 
 namespace assay {
 namespace {
 
-namespace bmp = boost::multiprecision;
-using Number = bmp::number<bmp::cpp_bin_float_quad::backend_type, bmp::et_off>;
+// Several times as fast as cpp_bin_float_quad, to the same bits (tests/unit/quad_test.cc).
+#if defined(__SIZEOF_FLOAT128__)
+__extension__ typedef __float128 Binary128;
+#elif LDBL_MANT_DIG == 113
+using Binary128 = long double;
+#else
+#error "assay needs a compiler with IEEE binary128: as __float128, or as a long double of 113 bits"
+#endif
+__extension__ typedef unsigned __int128 Bits;
+static_assert(sizeof(Binary128) == sizeof(Quad) && alignof(Binary128) == alignof(Quad));
 
-// The number holds its limbs in place and owns nothing, so that its bytes are its value.
-static_assert(sizeof(Number) <= sizeof(Quad) && std::is_trivially_destructible_v<Number>);
+constexpr int kFractionBits = 112;
+constexpr int kBias = 16383;
+constexpr int kSpecial = 0x7fff;  // the biased exponent of infinities and NaN
+constexpr Bits kSign = Bits{1} << 127;
+constexpr Bits kFraction = (Bits{1} << kFractionBits) - 1;
 
+Binary128 value(const Quad& q) { return std::bit_cast<Binary128>(q); }
+Quad quad(Binary128 x) { return std::bit_cast<Quad>(x); }
+Bits bits(Binary128 x) { return std::bit_cast<Bits>(x); }
+int biased_exponent(Binary128 x) { return static_cast<int>(bits(x) >> kFractionBits) & kSpecial; }
+Binary128 absolute(Binary128 x) { return std::bit_cast<Binary128>(bits(x) & ~kSign); }
+Binary128 power_of_two(int exponent) {
+  return std::bit_cast<Binary128>(static_cast<Bits>(exponent + kBias) << kFractionBits);
+}
+
+Binary128 scaled(Binary128 x, int exponent) {
+  constexpr int kStep = 16000;  // a power of two that is a normal number, as is its inverse
+  exponent = std::clamp(exponent, -4 * kStep, 4 * kStep);
+  for (; exponent > kStep; exponent -= kStep) x *= power_of_two(kStep);
+  for (; exponent < -kStep; exponent += kStep) x *= power_of_two(-kStep);
+  return x * power_of_two(exponent);
+}
+
+using Number = boost::multiprecision::number<boost::multiprecision::cpp_bin_float_quad::backend_type,
+                                             boost::multiprecision::et_off>;
+using Limits = std::numeric_limits<Number>;
+
+// Subnormal numbers, which Number lacks, become 0.
 Number number(const Quad& q) {
-  Number n;
-  std::memcpy(static_cast<void*>(&n), static_cast<const void*>(&q), sizeof(Number));
-  return n;
+  const Binary128 x = value(q);
+  const bool negative = (bits(x) & kSign) != 0;
+  const Bits fraction = bits(x) & kFraction;
+  const int exponent = biased_exponent(x);
+  if (exponent == kSpecial && fraction != 0) return Limits::quiet_NaN();
+  Number n = exponent == kSpecial ? Limits::infinity() : Number(0);
+  if (exponent != 0 && exponent != kSpecial)
+    n = ldexp(Number(fraction | (Bits{1} << kFractionBits)), exponent - kBias - kFractionBits);
+  return negative ? Number(-n) : n;
+}
+
+Quad quad(const Number& n) {
+  if (isnan(n)) return quad(std::numeric_limits<double>::quiet_NaN());
+  Bits result = 0;
+  if (isinf(n)) {
+    result = Bits{kSpecial} << kFractionBits;
+  } else if (n != 0) {
+    const auto significand =
+        boost::multiprecision::number<Number::backend_type::rep_type>(n.backend().bits());
+    result = (static_cast<Bits>(significand) & kFraction) |
+             (static_cast<Bits>(n.backend().exponent() + kBias) << kFractionBits);
+  }
+  return quad(std::bit_cast<Binary128>(signbit(n) ? result | kSign : result));
 }
 
 // Boost.Math reports a domain error by an exception unless told otherwise; kernels want NaN and infinity.
@@ -30,38 +86,46 @@ using Quiet = boost::math::policies::policy<
 
 }  // namespace
 
-struct QuadAccess {
-  static Quad quad(const Number& n) {
-    Quad q{Quad::Uninitialised{}};
-    std::memcpy(static_cast<void*>(&q), static_cast<const void*>(&n), sizeof(Number));
-    return q;
-  }
-};
-
-namespace {
-Quad quad(const Number& n) { return QuadAccess::quad(n); }
-}  // namespace
-
-Quad::Quad(double value) : Quad(quad(Number(value))) {}
-Quad Quad::from_integer(std::int64_t value) { return quad(Number(value)); }
+Quad::Quad(double value) : Quad(quad(Binary128(value))) {}
+Quad Quad::from_integer(std::int64_t value) { return quad(Binary128(value)); }
 Quad Quad::parse(const std::string& text) { return quad(Number(text)); }
-Quad::operator double() const { return static_cast<double>(number(*this)); }
-Quad::operator float() const { return static_cast<float>(number(*this)); }
+Quad::operator double() const { return static_cast<double>(value(*this)); }
+Quad::operator float() const { return static_cast<float>(value(*this)); }
 std::int64_t Quad::to_integer() const { return static_cast<std::int64_t>(number(*this)); }
 std::string Quad::to_string(int digits) const { return number(*this).str(digits, std::ios_base::scientific); }
 
-Quad Quad::operator-() const { return quad(-number(*this)); }
-Quad operator+(const Quad& a, const Quad& b) { return quad(number(a) + number(b)); }
-Quad operator-(const Quad& a, const Quad& b) { return quad(number(a) - number(b)); }
-Quad operator*(const Quad& a, const Quad& b) { return quad(number(a) * number(b)); }
-Quad operator/(const Quad& a, const Quad& b) { return quad(number(a) / number(b)); }
-bool operator==(const Quad& a, const Quad& b) { return number(a) == number(b); }
-bool operator<(const Quad& a, const Quad& b) { return number(a) < number(b); }
-bool operator<=(const Quad& a, const Quad& b) { return number(a) <= number(b); }
+Quad Quad::operator-() const { return quad(-value(*this)); }
+Quad operator+(const Quad& a, const Quad& b) { return quad(value(a) + value(b)); }
+Quad operator-(const Quad& a, const Quad& b) { return quad(value(a) - value(b)); }
+Quad operator*(const Quad& a, const Quad& b) { return quad(value(a) * value(b)); }
+Quad operator/(const Quad& a, const Quad& b) { return quad(value(a) / value(b)); }
+bool operator==(const Quad& a, const Quad& b) { return value(a) == value(b); }
+bool operator<(const Quad& a, const Quad& b) { return value(a) < value(b); }
+bool operator<=(const Quad& a, const Quad& b) { return value(a) <= value(b); }
 
-Quad exp(const Quad& x) { return quad(bmp::exp(number(x))); }
-Quad log(const Quad& x) { return quad(bmp::log(number(x))); }
-Quad sqrt(const Quad& x) { return quad(bmp::sqrt(number(x))); }
+Quad abs(const Quad& x) { return quad(absolute(value(x))); }
+bool isfinite(const Quad& x) { return biased_exponent(value(x)) != kSpecial; }
+Quad ldexp(const Quad& x, int exponent) { return quad(scaled(value(x), exponent)); }
+Quad floor(const Quad& q) {
+  const Binary128 x = value(q);
+  if (biased_exponent(x) >= kBias + kFractionBits || x == 0) return q;  // whole, or not finite
+  __extension__ const Binary128 whole = static_cast<Binary128>(static_cast<__int128>(x));
+  return quad(whole > x ? whole - 1 : whole);
+}
+Quad ceil(const Quad& x) { return -floor(-x); }
+Quad sqrt(const Quad& q) {
+  const Binary128 x = value(q);
+  if (x == 0 || x != x || (x > 0 && !isfinite(q))) return q;
+  if (x < 0) return quad(std::numeric_limits<double>::quiet_NaN());
+  // A step of Newton doubles the bits of long double's root, of a number between 1 and 4 times a power of 4.
+  const int half = (biased_exponent(x) - kBias) >> 1;
+  const Binary128 m = scaled(x, -2 * half);
+  const Binary128 root = std::sqrt(static_cast<long double>(m));
+  return quad(scaled(root + (m - root * root) / (root + root), half));
+}
+
+Quad exp(const Quad& x) { return quad(exp(number(x))); }
+Quad log(const Quad& x) { return quad(log(number(x))); }
 Quad tanh(const Quad& x) {
   // From expm1, so that small arguments keep their relative accuracy: tanh x = m / (m + 2) with m = e^{2x}
   // − 1.
@@ -69,14 +133,9 @@ Quad tanh(const Quad& x) {
   const Quad m = expm1(x + x);
   return m / (m + Quad(2));
 }
-Quad sin(const Quad& x) { return quad(bmp::sin(number(x))); }
-Quad cos(const Quad& x) { return quad(bmp::cos(number(x))); }
-Quad pow(const Quad& x, const Quad& y) { return quad(bmp::pow(number(x), number(y))); }
-Quad abs(const Quad& x) { return quad(bmp::abs(number(x))); }
-Quad floor(const Quad& x) { return quad(bmp::floor(number(x))); }
-Quad ceil(const Quad& x) { return quad(bmp::ceil(number(x))); }
-Quad ldexp(const Quad& x, int exponent) { return quad(bmp::ldexp(number(x), exponent)); }
-bool isfinite(const Quad& x) { return (bmp::isfinite)(number(x)); }
+Quad sin(const Quad& x) { return quad(sin(number(x))); }
+Quad cos(const Quad& x) { return quad(cos(number(x))); }
+Quad pow(const Quad& x, const Quad& y) { return quad(pow(number(x), number(y))); }
 Quad atan_of_one(const Quad&) {
   static const Quad quarter_pi = quad(boost::math::constants::quarter_pi<Number>());
   return quarter_pi;

@@ -1,6 +1,6 @@
-// Quad: IEEE binary128 arithmetic (113-bit significand), the oracle for f64. A value type of 32 opaque bytes,
-// computed by Boost.Multiprecision's cpp_bin_float_quad in quad.cc, so that no kernel's file has to compile
-// that library.
+// Quad: IEEE binary128 arithmetic (113-bit significand), the oracle for f64. A value type of 16 opaque bytes,
+// computed in quad.cc by the compiler's binary128, which standard C++ has no name for, and, as far as
+// functions go, by Boost.Multiprecision, which no kernel's file has to compile so.
 #pragma once
 
 #include <cstddef>
@@ -49,12 +49,10 @@ class Quad {
 
  private:
   friend struct QuadAccess;
-  struct Uninitialised {};
-  explicit Quad(Uninitialised) {}
   static Quad from_integer(std::int64_t value);
   std::int64_t to_integer() const;
 
-  alignas(16) std::byte storage_[32];
+  alignas(16) std::byte storage_[16];
 };
 
 Quad exp(const Quad& x);

@@ -40,7 +40,7 @@ struct OutputBias {
 
   template <class Narrow, class B>
   void add(const Tensor& got, const Tensor& want, double granted) {
-    using W = decltype(B::unit());
+    using W = decltype(B::value);
     W product(0), energy(0);
     const auto y = got.as<Narrow>();
     const auto s = want.as<B>();

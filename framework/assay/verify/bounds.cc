@@ -40,7 +40,7 @@ std::vector<Tensor> ends(const std::vector<Tensor>& inputs, std::size_t first, i
   for (const Tensor& t : inputs) {
     moved.push_back(t.clone());
     if (moved.size() <= first || (t.dtype() != DType::bound32 && t.dtype() != DType::bound64)) continue;
-    for (B& x : moved.back().as<B>()) x = B::exact(sign > 0 ? x.value + x.error() : x.value - x.error());
+    for (B& x : moved.back().as<B>()) x = B::exact(x.value + decltype(x.value)(sign * x.error()));
   }
   return moved;
 }
@@ -55,7 +55,7 @@ void widen_by_ends(const BoundKernel& kernel, const std::vector<Tensor>& inputs,
     const auto main = outputs[0].as<B>();
     const auto end = at_end[0].as<B>();
     for (std::size_t i = 0; i < main.size(); ++i) {
-      const auto apart = abs(end[i].value - main[i].value) + end[i].error();
+      const double apart = B::at_most(abs(end[i].value - main[i].value)) + end[i].error();
       main[i] = B::term(main[i].value, maximum(main[i].error(), apart));
     }
   }
@@ -69,15 +69,14 @@ void grant(const OpDef& op, const Accuracy& accuracy, const std::vector<Tensor>&
   const bool gradient = is_activation_gradient(op);
   if (!op.activation && !gradient) return;
   if (accuracy.ulp == 0.0 && accuracy.absolute == 0.0) return;
-  using W = decltype(B::unit());
   for (Tensor& output : outputs) {
     if (!is_real(output.dtype())) continue;
     const auto y = output.as<B>();
     for (std::size_t i = 0; i < y.size(); ++i) {
-      W absolute(accuracy.absolute);
-      if (gradient) absolute = absolute * abs(inputs[0].as<B>()[i].value);
-      const W allowed = maximum(W(2 * accuracy.ulp) * B::unit() * abs(y[i].value), absolute);
-      if (!(allowed == W(0))) y[i] = B::term(y[i].value, y[i].error() + allowed);
+      double absolute = accuracy.absolute;
+      if (gradient) absolute *= B::size_of(inputs[0].as<B>()[i].value);
+      const double allowed = maximum(2 * accuracy.ulp * B::unit() * B::size_of(y[i].value), absolute);
+      if (allowed != 0) y[i] = B::term(y[i].value, y[i].error() + allowed);
     }
   }
 }
@@ -112,9 +111,9 @@ void take_errors_of(const Algebra& algebra, const BoundKernel& own, const std::v
     const auto exact = outputs[o].as<B>();
     const auto other = rewritten[o].as<B>();
     for (std::size_t i = 0; i < exact.size(); ++i) {
-      const auto error = other[i].error();
+      const double error = other[i].error();
       // Both are the same function, or the errors of the one say nothing of the other.
-      if (abs(other[i].value - exact[i].value) > error)
+      if (B::at_most(abs(other[i].value - exact[i].value)) > error)
         throw Error(fmt::format("the formula of '{}' is not that of op '{}': {} where the op is {}, at {}",
                                 algebra.name, own.site.op().name, static_cast<double>(other[i].value),
                                 static_cast<double>(exact[i].value),
@@ -231,9 +230,9 @@ std::string name_of_output(const std::vector<std::string>& names, std::size_t o)
 template <class Narrow, class B>
 void compare_reals(std::span<const Narrow> got, std::span<const B> want, Comparison& comparison,
                    Findings& findings) {
-  using W = decltype(B::unit());
+  using W = decltype(B::value);
   for (std::size_t i = 0; i < got.size(); ++i) {
-    const W value = want[i].value, bound = want[i].error();
+    const W value = want[i].value, bound(want[i].error());
     const auto index = static_cast<std::int64_t>(i);
     // Beyond either format, or made from what may be: nothing to judge by.
     if (!isfinite(value) || !isfinite(bound)) continue;
@@ -289,8 +288,7 @@ std::vector<Tensor> apply_on_bounds(const Backend& reference, const SiteOp& op,
 
 bool inexact(const Tensor& tensor) {
   const auto any = [&]<class B>(B*) {
-    return std::ranges::any_of(tensor.as<B>(),
-                               [](const B& x) { return !(x.error() == decltype(x.value)(0)); });
+    return std::ranges::any_of(tensor.as<B>(), [](const B& x) { return x.error() != 0; });
   };
   if (tensor.dtype() == DType::bound32) return any(static_cast<Bound32*>(nullptr));
   if (tensor.dtype() == DType::bound64) return any(static_cast<Bound64*>(nullptr));

@@ -124,7 +124,7 @@ bool is_nan(const Quad& x) { return !(x == x); }
 // T is judged; B computes exact values and their bounds in W.
 template <class T, class B>
 class FunctionSweep {
-  using W = decltype(B::unit());
+  using W = decltype(B::value);
   static constexpr bool kSingle = std::is_same_v<T, float>;
   static constexpr DType kDType = kSingle ? DType::f32 : DType::f64;
   static constexpr DType kBound = kSingle ? DType::bound32 : DType::bound64;
@@ -215,7 +215,7 @@ class FunctionSweep {
       } else {
         want.value = clipped(values[i].value);
         if (isfinite(values[i].value)) {
-          want.bound = static_cast<double>(values[i].error());
+          want.bound = values[i].error();
           want.own = kOwnShare * want.bound;
         }
         want.ulp = ulp_at<T>(static_cast<double>(want.value));

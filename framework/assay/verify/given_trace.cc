@@ -292,7 +292,8 @@ class Judge {
       const auto theirs = other.as<B>();
       for (std::size_t i = 0; i < mine.size(); ++i) {
         if (mine[i].value == theirs[i].value) continue;
-        mine[i] = B::term(mine[i].value, maximum(mine[i].error(), abs(mine[i].value - theirs[i].value)));
+        mine[i] = B::term(mine[i].value,
+                          maximum(mine[i].error(), B::at_most(abs(mine[i].value - theirs[i].value))));
       }
     };
     for (std::size_t k = 1; k < names.size(); ++k) {
