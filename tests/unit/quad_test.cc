@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/math/special_functions/expm1.hpp>
+#include <boost/math/special_functions/log1p.hpp>
 #include <boost/multiprecision/cpp_bin_float.hpp>
 #include <cmath>
 #include <limits>
@@ -72,6 +74,31 @@ TEST(Quad, RootsAreWithinAnUlp) {
   }
 }
 
+// By the last operations that lead to a result: up to three roundings of at most a unit of 2^-112 each.
+TEST(Quad, FunctionsAreWithinThreeUlps) {
+  const auto expect_near = [](const Quad& got, const Wide& exact, const char* function, const Wide& x) {
+    const Quad want = Quad::parse(Rounded(exact).str(36, std::ios_base::scientific));
+    EXPECT_LE(abs(got - want), ldexp(abs(want), -112) * Quad(3)) << function << " of " << x;
+  };
+  for (std::uint32_t e = 0; e < 400; ++e) {
+    // Of any size between 2^-70 and 2^12, and of order one.
+    for (const int size : {static_cast<int>(e % 82) - 70, static_cast<int>(e % 3) - 1}) {
+      const double high = std::ldexp(random_uniform({23, 1}, 0, 0, e) + 1, size);
+      const double low = std::ldexp(random_uniform({23, 2}, 0, 0, e), size - 59);
+      const Quad x = Quad(high) + Quad(low);
+      const Wide wide = Wide(high) + Wide(low);
+      expect_near(exp(x), exp(wide), "exp", wide);
+      expect_near(exp(-x), exp(Wide(-wide)), "exp", -wide);
+      expect_near(log(x), log(wide), "log", wide);
+      expect_near(expm1(x), expm1(wide), "expm1", wide);
+      expect_near(expm1(-x), expm1(Wide(-wide)), "expm1", -wide);
+      expect_near(log1p(x), log1p(wide), "log1p", wide);
+      if (wide < 1) expect_near(log1p(-x), log1p(Wide(-wide)), "log1p", -wide);
+      expect_near(tanh(x), tanh(wide), "tanh", wide);
+    }
+  }
+}
+
 TEST(Quad, TheEndsOfTheFormat) {
   const double infinity = std::numeric_limits<double>::infinity();
   const Quad nan(std::numeric_limits<double>::quiet_NaN());
@@ -81,10 +108,25 @@ TEST(Quad, TheEndsOfTheFormat) {
   EXPECT_FALSE(isfinite(Quad(infinity)));
   EXPECT_EQ(sqrt(Quad(infinity)), Quad(infinity));
   for (const Quad& x :
-       {nan, sqrt(Quad(-1)), log(Quad(-1)), Quad(infinity) - Quad(infinity), exp(nan), floor(nan)})
+       {nan, sqrt(Quad(-1)), log(Quad(-1)), Quad(infinity) - Quad(infinity), exp(nan), log(nan), expm1(nan),
+        log1p(nan), log1p(Quad(-2)), log1p(Quad(-infinity)), floor(nan)})
     EXPECT_FALSE(x == x);
   EXPECT_EQ(log(Quad(0)), Quad(-infinity));
   EXPECT_EQ(exp(Quad(-infinity)), Quad(0));
+  EXPECT_EQ(exp(Quad(infinity)), Quad(infinity));
+  EXPECT_EQ(exp(Quad(0)), Quad(1));
+  EXPECT_EQ(expm1(Quad(-infinity)), Quad(-1));
+  EXPECT_EQ(expm1(Quad(infinity)), Quad(infinity));
+  EXPECT_EQ(log(Quad(1)), Quad(0));
+  EXPECT_EQ(log(Quad(infinity)), Quad(infinity));
+  EXPECT_EQ(log1p(Quad(-1)), Quad(-infinity));
+  EXPECT_EQ(log1p(Quad(infinity)), Quad(infinity));
+  EXPECT_EQ(Quad(1) / log1p(Quad(-0.0)), Quad(-infinity));
+  EXPECT_EQ(Quad(1) / expm1(Quad(-0.0)), Quad(-infinity));
+  // Subnormal numbers of the format itself.
+  EXPECT_LE(abs(log(ldexp(Quad(1), -16400)) - Quad(-16400) * log(Quad(2))), ldexp(Quad(16400), -112));
+  EXPECT_EQ(exp(Quad(-11500)), Quad(0));
+  EXPECT_GT(exp(Quad(-11400)), Quad(0));
   EXPECT_EQ(Quad(1) / Quad(-0.0), Quad(-infinity));
   EXPECT_EQ(Quad(1) / sqrt(Quad(-0.0)), Quad(-infinity));
   EXPECT_EQ(static_cast<double>(Quad(5e-324)), 5e-324);
