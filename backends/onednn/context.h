@@ -12,7 +12,7 @@ namespace assay::onednn {
 /// Owned by the backend, which outlives its rules; plans and kernels hold copies of what they need.
 struct Context {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
-  int threads = 1;
+  int threads = 1;        ///< of the site that is being planned
   bool winograd = false;  ///< convolutions may rewrite their algebra
   LayoutTable layouts;
 };

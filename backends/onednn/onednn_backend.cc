@@ -13,10 +13,24 @@ namespace assay {
 namespace onednn {
 namespace {
 
+// Whether a site has work for so many threads. A team costs each of its threads up to a microsecond, and more
+// where other programs use the processor: as much as this many multiply-adds, or elements read and written.
+bool is_worth(const Site& site, int threads) {
+  constexpr double kMultiplyAdds = 65536, kElements = 16384;
+  double work = 0;
+  for (const SiteOp& op : site.ops) {
+    if (op.op->multiply_adds)
+      work += op.op->multiply_adds({op.inputs, *op.fields}, op.outputs) / kMultiplyAdds;
+  }
+  for (const auto* ports : {&site.inputs, &site.outputs}) {
+    for (const Port& port : *ports) work += static_cast<double>(port.spec.count()) / kElements;
+  }
+  return work >= threads;
+}
+
 class OnednnBackend final : public Backend {
  public:
-  explicit OnednnBackend(const BackendContext& given) : plugins_(given.kernels) {
-    context_.threads = given.threads;
+  explicit OnednnBackend(const BackendContext& given) : threads_(given.threads), plugins_(given.kernels) {
     context_.winograd = given.fields.boolean("winograd");
     add_linear_kernels(kernels_, context_);
     add_convolution_kernels(kernels_, context_);
@@ -62,7 +76,8 @@ class OnednnBackend final : public Backend {
     // A canonical value has the axes of the layout that it comes from or goes to.
     const auto type = data_type_of(spec.dtype);
     const auto canonical = [&](const MemoryDesc& like) { return row_major(blocking_of(like)->dims, type); };
-    const onednn::ThreadScope threads(context_.threads);
+    context_.threads = threads_;
+    const onednn::ThreadScope threads(threads_);
     Sequence sequence(context_);
     try {
       sequence.add(onednn::reorder(context_.engine, source != nullptr ? *source : canonical(*target),
@@ -87,6 +102,7 @@ class OnednnBackend final : public Backend {
         if (port.spec.count() == 0) return Refusal{"an operand without elements"};
       }
     }
+    context_.threads = is_worth(site, threads_) ? threads_ : 1;
     const ThreadScope threads(context_.threads);
     try {
       return kernels_.offer(site);
@@ -96,8 +112,9 @@ class OnednnBackend final : public Backend {
     }
   }
 
+  const int threads_;
   const KernelTable& plugins_;
-  mutable Context context_;  // planning adds layouts
+  mutable Context context_;  // planning adds layouts, and chooses the threads of each site
   KernelTable kernels_;
   std::vector<Pattern> patterns_;
 };
@@ -126,8 +143,8 @@ const char* effective_isa() {
 std::string OnednnBackend::description() const {
   const dnnl_version_t* version = dnnl_version();
   return fmt::format("oneDNN {}.{}.{} on {}, own loops on {}, {} thread{}{}", version->major, version->minor,
-                     version->patch, effective_isa(), name_of(selected_isa()), context_.threads,
-                     context_.threads == 1 ? "" : "s", context_.winograd ? ", winograd" : "");
+                     version->patch, effective_isa(), name_of(selected_isa()), threads_,
+                     threads_ == 1 ? "" : "s", context_.winograd ? ", winograd" : "");
 }
 
 }  // namespace
