@@ -101,7 +101,12 @@ Offer offer_sum(const Context& context, const Site& site, bool average) {
     from = to;
   }
   if (average) add_division(context, sequence, elements, x.count() / elements, Buffer::output(0));
-  return sequence.plan(site.op().name);
+  Offer offer = sequence.plan(site.op().name);
+  // A sum of everything is the same in every layout without padding.
+  const MemoryDesc* own = elements == 1 ? context.layouts.find(site.inputs[0].layout) : nullptr;
+  if (Plan* plan = std::get_if<Plan>(&offer); plan != nullptr && own != nullptr && !is_padded(*own))
+    plan->inputs = {site.inputs[0].layout};
+  return offer;
 }
 
 // Sums over the batch and the pixels of an image with blocked channels [N, C/b, H·W, b]: over H·W, then over

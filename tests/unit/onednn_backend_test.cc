@@ -18,6 +18,7 @@
 #include "assay/ops/movement.h"
 #include "assay/ops/normalize.h"
 #include "assay/ops/pool.h"
+#include "assay/ops/reduce.h"
 #include "assay/ops/update.h"
 #include "assay/program/program.h"
 #include "assay/registry/registry.h"
@@ -187,6 +188,91 @@ TEST_F(OnednnBackend, KeepsLayoutsThroughATrainingStep) {
   const Program program = Program::compile(training_step(registry_.ops), backends, states, arena);
   EXPECT_LE(program.memory().reorders, 3) << to_string(program.placements());
   EXPECT_FALSE(states.find("conv2.weight")->layout.canonical());
+}
+
+// Two dense layers, the second of which takes its derivative on to the first. The names are those that
+// train() fills.
+template <class Update>
+Graph dense_step(const OpTable& ops, const Update& update) {
+  Graph graph(ops);
+  std::vector<Value> parameters;
+  const auto parameter = [&](std::string_view name, const Shape& shape) {
+    return parameters.emplace_back(graph.state(name, {DType::f32, shape}));
+  };
+  const Value x = graph.input("x", {DType::f32, {4, 6}});
+  const Value target = graph.input("target", {DType::f32, {4, 5}});
+  const Value rate = graph.input("rate", {DType::f32, {}});
+  Value y = activate("relu", linear(x, parameter("dense1.weight", {8, 6}), parameter("dense1.bias", {8})));
+  y = linear(y, parameter("dense2.weight", {5, 8}), parameter("dense2.bias", {5}));
+  const Cotangents cotangents = differentiate(half_squared_error(y, target), parameters);
+  for (const Value& p : parameters) graph.update(p, update(p, cotangents.find(p), rate));
+  graph.output("prediction", y);
+  return graph;
+}
+
+// A first layer's weight is multiplied once, and lies as that product likes it; what changes it is made so.
+TEST_F(OnednnBackend, StoresTheWeightOfAFirstLayerTransposed) {
+  const auto backend = onednn(2);
+  const auto reference = registry_.create_backend("reference", {}, 1);
+  const std::vector<const Backend*> backends{backend.get(), reference.get()};
+  const auto plain = [](Value w, Value g, Value rate) { return sgd_update(w, g, rate); };
+  const auto decayed = [](Value w, Value g, Value rate) {
+    return sgd_update(w, g, rate, {{"weight_decay", 0.5}});
+  };
+  const auto scaled = [](Value w, Value g, Value rate) {
+    const Value half = w.graph().constant(0.5, DType::f32);
+    return add(sgd_update(w, mul(g, half), rate, {{"weight_decay", 0.5}}), mul(w, half));
+  };
+  // As clipping does, by a factor that depends on the gradient; here it is 1/4 · 1.
+  const auto clipped = [](Value w, Value g, Value rate) {
+    const Value squares = sum(mul(g, g));
+    return sgd_update(w, mul(g, add(rate, mul(squares, w.graph().constant(0.0, DType::f32)))), rate);
+  };
+  for (const Graph& graph : {dense_step(registry_.ops, plain), dense_step(registry_.ops, decayed),
+                             dense_step(registry_.ops, clipped)}) {
+    StateStore states;
+    Arena arena;
+    const Program program = Program::compile(graph, backends, states, arena);
+    EXPECT_EQ(program.memory().reorders, 0) << to_string(program.placements());
+    EXPECT_FALSE(states.find("dense1.weight")->layout.canonical());
+    EXPECT_TRUE(states.find("dense2.weight")->layout.canonical());
+    expect_same_bits(train(graph, backends), train(graph, {reference.get()}),
+                     to_string(program.placements()));
+  }
+  // Here the weight has a third reader.
+  StateStore states;
+  Arena arena;
+  Program::compile(dense_step(registry_.ops, scaled), backends, states, arena);
+  EXPECT_TRUE(states.find("dense1.weight")->layout.canonical());
+}
+
+// A derivative by the input, in a program that comes later, reads the weight as it lies.
+TEST_F(OnednnBackend, MultipliesByATransposedWeight) {
+  const auto backend = onednn(1);
+  const auto reference = registry_.create_backend("reference", {}, 1);
+  const auto later = [&](std::vector<const Backend*> backends) {
+    StateStore states;
+    Arena arena, other;
+    Program::compile(
+        dense_step(registry_.ops, [](Value w, Value g, Value rate) { return sgd_update(w, g, rate); }),
+        backends, states, arena);
+    Tensor weight({DType::f32, {8, 6}});
+    fill(weight.view(), 3, 2);
+    states.write("dense1.weight", weight.view());
+    Graph graph(registry_.ops);
+    const Value w = graph.state("dense1.weight", {DType::f32, {8, 6}});
+    const Value delta = graph.input("delta", {DType::f32, {4, 8}});
+    graph.output("to_input", matmul(delta, w));
+    graph.output("square", matmul(w, w, true));
+    Program program = Program::compile(graph, backends, states, other);
+    EXPECT_EQ(program.memory().reorders, 0) << to_string(program.placements());
+    fill(program.input("delta"), 4, 2);
+    program.run();
+    std::vector<double> all = to_doubles(program.output("to_input"));
+    for (const double x : to_doubles(program.output("square"))) all.push_back(x);
+    return all;
+  };
+  EXPECT_EQ(later({backend.get(), reference.get()}), later({reference.get()}));
 }
 
 TEST_F(OnednnBackend, RunsTwiceToTheSameBits) {

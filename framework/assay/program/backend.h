@@ -47,9 +47,13 @@ struct Layout {
 /// A value at the boundary of a site.
 struct Port {
   Spec spec;
-  Layout layout;  ///< of an input: as it lies now
-  bool layout_free =
-      false;  ///< an input whose layout is still to be chosen (a state that no kernel has claimed yet)
+  /// Of an input: as it lies now. Of an output: as its reader would have it, where that is known (a gradient
+  /// as the weight lies that it changes); it binds nobody.
+  Layout layout;
+  /// An input whose layout is still to be chosen: a state that no kernel has claimed yet.
+  bool layout_free = false;
+  /// Of an input whose layout is free: nothing else reads it but the op that makes its successor.
+  bool read_once = false;
 };
 
 /// Where an op inside a site takes an operand from: the site's own input, or an earlier op of the site.
