@@ -126,7 +126,9 @@ template <class T>
 struct AdamUpdate {
   T learning_rate = 0, weight_decay = 0;
   T keep1 = 0, take1 = 0, keep2 = 0, take2 = 0;  ///< β and 1 − β of each moment
-  T correction1 = 1, correction2 = 1;            ///< 1 − βᵗ
+  // A division costs as much as the memory that an element goes through: these two are not the loop's.
+  T step_rate = 0;   ///< η/(1 − β₁ᵗ)
+  T correction = 1;  ///< 1/(1 − β₂ᵗ)
   T epsilon = 0;
   bool decoupled = false;  ///< AdamW: the decay shrinks w by itself and does not enter the gradient
 };

@@ -72,17 +72,18 @@ Plan plan_adam(const Site& site, const Target<T>& target, bool decoupled) {
                                .epsilon = number<T>(site, "epsilon"),
                                .decoupled = decoupled};
   const double beta1 = site.fields().number("beta1"), beta2 = site.fields().number("beta2");
-  return plan_update(site, target,
-                     [settings, beta1, beta2, run = target.kernels.adam, n = site.output().count(),
-                      threads = target.threads](const Io& io) {
-                       const std::int32_t step = *io.in<std::int32_t>(5);
-                       AdamUpdate<T> s = settings;
-                       s.learning_rate = *io.in<T>(4);
-                       s.correction1 = static_cast<T>(one_minus_power(beta1, step));
-                       s.correction2 = static_cast<T>(one_minus_power(beta2, step));
-                       run(s, n, io.in<T>(0), io.in<T>(1), io.in<T>(2), io.in<T>(3), io.out<T>(0),
-                           io.out<T>(1), io.out<T>(2), threads);
-                     });
+  return plan_update(
+      site, target,
+      [settings, beta1, beta2, run = target.kernels.adam, n = site.output().count(),
+       threads = target.threads](const Io& io) {
+        const std::int32_t step = *io.in<std::int32_t>(5);
+        AdamUpdate<T> s = settings;
+        s.learning_rate = *io.in<T>(4);
+        s.step_rate = static_cast<T>(static_cast<double>(s.learning_rate) / one_minus_power(beta1, step));
+        s.correction = static_cast<T>(1.0 / one_minus_power(beta2, step));
+        run(s, n, io.in<T>(0), io.in<T>(1), io.in<T>(2), io.in<T>(3), io.out<T>(0), io.out<T>(1),
+            io.out<T>(2), threads);
+      });
 }
 
 template <class T>

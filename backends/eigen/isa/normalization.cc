@@ -4,6 +4,7 @@
 
 #include "backends/eigen/isa/eigen_isa.h"
 #include "backends/eigen/isa/families.h"
+#include "backends/eigen/isa/square_root.h"
 
 namespace assay::eigen::ASSAY_ISA {
 namespace {
@@ -57,7 +58,7 @@ void batch_norm_of_rows(const Extents& e, T epsilon, const T* x, const T* weight
   spread /= terms;
   for (Index i = 0; i < e.outer; ++i) {
     Run<T>(y + i * n, n) =
-        (ConstRun<T>(x + i * n, n) - center) * (factor / (spread + epsilon).sqrt()) + shift;
+        (ConstRun<T>(x + i * n, n) - center) * (factor / square_root(spread + epsilon)) + shift;
   }
 }
 
@@ -101,11 +102,11 @@ void batch_norm_grad(const Extents& e, T epsilon, const T* dy, const T* x, const
   for (Index i = 0; i < e.outer; ++i) {
     const ConstRun<T> cotangent(dy + i * n, n), row(x + i * n, n);
     sum += cotangent;
-    product += cotangent * ((row - center) / (spread + epsilon).sqrt());
+    product += cotangent * ((row - center) / square_root(spread + epsilon));
   }
   for (Index i = 0; i < e.outer; ++i) {
     const ConstRun<T> cotangent(dy + i * n, n), row(x + i * n, n);
-    const auto deviation = (spread + epsilon).sqrt();
+    const auto deviation = square_root(spread + epsilon);
     Run<T>(dx + i * n, n) =
         (cotangent - sum / terms - (row - center) / deviation * (product / terms)) * (factor / deviation);
   }
@@ -128,7 +129,7 @@ void batch_norm_inference(const Extents& e, T epsilon, const T* x, const T* weig
   const ConstRun<T> factor(weight, n), shift(bias, n), center(mean, n), spread(variance, n);
   for (Index i = 0; i < e.outer; ++i) {
     Run<T>(y + i * n, n) =
-        (ConstRun<T>(x + i * n, n) - center) * (factor / (spread + epsilon).sqrt()) + shift;
+        (ConstRun<T>(x + i * n, n) - center) * (factor / square_root(spread + epsilon)) + shift;
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "backends/eigen/isa/eigen_isa.h"
 #include "backends/eigen/isa/families.h"
+#include "backends/eigen/isa/square_root.h"
 
 namespace assay::eigen::ASSAY_ISA {
 namespace {
@@ -56,7 +57,8 @@ void adam(const UpdateSettings& s, Index n, const T* w, const T* g, const T* m, 
              epsilon = static_cast<T>(s.epsilon);
   const auto rest1 = static_cast<T>(1.0 - s.beta1), rest2 = static_cast<T>(1.0 - s.beta2);
   const auto rate = static_cast<T>(static_cast<double>(learning_rate) / one_minus_power(s.beta1, step));
-  const auto correction = static_cast<T>(one_minus_power(s.beta2, step));
+  // A division costs as much as the memory that an element goes through: one is left in the loop.
+  const auto correction = static_cast<T>(1.0 / one_minus_power(s.beta2, step));
   const T decay = s.decoupled ? T(0) : static_cast<T>(s.weight_decay);
   const auto keep =
       static_cast<T>(s.decoupled ? 1.0 - static_cast<double>(learning_rate) * s.weight_decay : 1.0);
@@ -67,7 +69,8 @@ void adam(const UpdateSettings& s, Index n, const T* w, const T* g, const T* m, 
     const auto decayed = gradient + decay * weight;
     m_after = beta1 * m_before + rest1 * decayed;
     v_after = beta2 * v_before + rest2 * decayed.square();
-    Run<T>(w_next + i, length) = keep * weight - rate * m_after / ((v_after / correction).sqrt() + epsilon);
+    Run<T>(w_next + i, length) =
+        keep * weight - rate * m_after / (square_root(v_after * correction) + epsilon);
   });
 }
 
@@ -81,7 +84,7 @@ void rmsprop(const UpdateSettings& s, Index n, const T* w, const T* g, const T* 
     Run<T> after(squares_next + i, length);
     const auto decayed = gradient + weight_decay * weight;
     after = decay * before + rest * decayed.square();
-    Run<T>(w_next + i, length) = weight - learning_rate * (decayed / (after.sqrt() + epsilon));
+    Run<T>(w_next + i, length) = weight - learning_rate * (decayed / (square_root(after) + epsilon));
   });
 }
 
@@ -96,7 +99,7 @@ void rmsprop_momentum(const UpdateSettings& s, Index n, const T* w, const T* g, 
     Run<T> after(squares_next + i, length), velocity(buffer_next + i, length);
     const auto decayed = gradient + weight_decay * weight;
     after = decay * before + rest * decayed.square();
-    velocity = momentum * ConstRun<T>(buffer + i, length) + decayed / (after.sqrt() + epsilon);
+    velocity = momentum * ConstRun<T>(buffer + i, length) + decayed / (square_root(after) + epsilon);
     Run<T>(w_next + i, length) = weight - learning_rate * velocity;
   });
 }

@@ -62,8 +62,9 @@ void sgd_momentum(const SgdUpdate& u, const float* w, const float* g, const floa
 
 void adam(const AdamUpdate& u, const float* w, const float* g, const float* m, const float* v, float rate,
           std::int32_t step, float* w_next, float* m_next, float* v_next) noexcept {
-  const float correction1 = one_minus_power(u.log_beta1, step);
-  const float correction2 = one_minus_power(u.log_beta2, step);
+  // A division costs as much as the memory that an element goes through: one is left in the loop.
+  const float step_rate = rate / one_minus_power(u.log_beta1, step);
+  const float correction = 1.0f / one_minus_power(u.log_beta2, step);
   const float shrink = u.decoupled ? 1.0f - rate * u.weight_decay : 1.0f;
   const float lambda = u.decoupled ? 0.0f : u.weight_decay;
   const float beta1 = u.beta1, beta2 = u.beta2, take1 = u.take1, take2 = u.take2, epsilon = u.epsilon;
@@ -71,7 +72,7 @@ void adam(const AdamUpdate& u, const float* w, const float* g, const float* m, c
     const float gradient = g[i] + lambda * w[i];
     const float first = beta1 * m[i] + take1 * gradient;
     const float second = beta2 * v[i] + take2 * (gradient * gradient);
-    w_next[i] = shrink * w[i] - rate * (first / correction1) / (sqrtf(second / correction2) + epsilon);
+    w_next[i] = shrink * w[i] - step_rate * first / (sqrtf(second * correction) + epsilon);
     m_next[i] = first;
     v_next[i] = second;
   });

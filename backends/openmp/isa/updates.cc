@@ -47,8 +47,8 @@ void adam(const AdamUpdate<T>& s, std::int64_t count, const T* w, const T* g, co
     const Vec<T> gradient = multiply_add(decay, weight, lanes.load(g + i));
     const Vec<T> first = multiply_add(splat(s.keep1), lanes.load(m + i), s.take1 * gradient);
     const Vec<T> second = multiply_add(splat(s.keep2), lanes.load(v + i), s.take2 * (gradient * gradient));
-    const Vec<T> deviation = sqrt(second / s.correction2) + s.epsilon;
-    lanes.store(w_next + i, kept * weight - s.learning_rate * (first / s.correction1 / deviation));
+    const Vec<T> deviation = sqrt(second * s.correction) + s.epsilon;
+    lanes.store(w_next + i, kept * weight - s.step_rate * first / deviation);
     lanes.store(m_next + i, first);
     lanes.store(v_next + i, second);
   });
