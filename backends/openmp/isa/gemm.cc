@@ -76,6 +76,15 @@ double estimated_cycles(const Oriented& o, bool transposed, int row_parts, int c
   return cycles;
 }
 
+// The blocks of a planned product.
+template <class T>
+Blocking planned_blocking(const GemmPlan& plan, const Oriented& o) {
+  return {.depth = plan.block_depth,
+          .columns = plan.block_columns,
+          .packs_columns = !plan.direct_columns || o.columns % kLanes<T> != 0,
+          .packs_rows = plan.copy_rows || o.row_depth_stride != 1};
+}
+
 template <class T>
 GemmPlan plan_gemm(const GemmShape& shape, int threads) {
   GemmPlan plan{};
@@ -112,7 +121,8 @@ GemmPlan plan_gemm(const GemmShape& shape, int threads) {
   const Blocking blocking = blocking_of<T>(columns, o.depth);
   plan.block_depth = blocking.depth;
   plan.block_columns = blocking.columns;
-  std::int64_t elements = column_scratch<T>(blocking) + row_scratch<T>(blocking);
+  const Blocking planned = planned_blocking<T>(plan, o);
+  std::int64_t elements = column_scratch<T>(planned) + row_scratch<T>(planned);
   if (plan.transposed) elements += kStripRows * blocking.columns;
   plan.scratch_per_thread =
       static_cast<std::size_t>(round_up(elements * static_cast<std::int64_t>(sizeof(T)), 64));
@@ -129,7 +139,7 @@ void multiply_share(const GemmPlan& plan, const GemmOperands<T>& x, int row_part
   const Range vectors = part_of(ceil_div(o.columns, kLanes<T>), plan.column_parts, column_part);
   const Share share{{row_tiles.begin * kTileRows, smaller(o.rows, row_tiles.end * kTileRows)},
                     {vectors.begin * kLanes<T>, smaller(o.columns, vectors.end * kLanes<T>)}};
-  const Blocking blocking{plan.block_depth, plan.block_columns};
+  const Blocking blocking = planned_blocking<T>(plan, o);
   const MatrixRows<T> rows{plan.transposed ? x.b : x.a, o.row_stride, o.row_depth_stride, plan.copy_rows};
   const MatrixColumns<T> columns{plan.transposed ? x.a : x.b, o.column_depth_stride, o.column_stride,
                                  plan.direct_columns};

@@ -48,6 +48,9 @@ inline constexpr std::int64_t kRowGap = 64 / sizeof(T);
 struct Blocking {
   std::int64_t depth;    ///< largest depth of a block
   std::int64_t columns;  ///< largest number of columns of a block, a multiple of the lanes
+  // What is read in place throughout needs no room.
+  bool packs_columns = true;
+  bool packs_rows = true;
 };
 
 template <class T>
@@ -65,7 +68,7 @@ inline Blocking blocking_of(std::int64_t columns, std::int64_t depth) {
 /// Elements of scratch for packed columns, and for packed rows behind them.
 template <class T>
 inline std::int64_t column_scratch(const Blocking& blocking) {
-  return round_up(blocking.depth * blocking.columns, kRowGap<T>);
+  return blocking.packs_columns ? round_up(blocking.depth * blocking.columns, kRowGap<T>) : 0;
 }
 template <class T>
 inline std::int64_t packed_row_stride(std::int64_t depth) {
@@ -73,7 +76,7 @@ inline std::int64_t packed_row_stride(std::int64_t depth) {
 }
 template <class T>
 inline std::int64_t row_scratch(const Blocking& blocking) {
-  return kStripRows * packed_row_stride<T>(blocking.depth);
+  return blocking.packs_rows ? kStripRows * packed_row_stride<T>(blocking.depth) : 0;
 }
 
 /// Tiles of a block: element (r, c) at c[r * row + c], and what the tiles do with it.
