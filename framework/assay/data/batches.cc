@@ -185,6 +185,8 @@ void Batches::fill_as(std::span<const std::int32_t> rows, const TensorView& inpu
       if (has_transform_) {
         fill_channel(source, target, window,
                      [this, c](From x) { return static_cast<To>(transformed(static_cast<double>(x), c)); });
+      } else if (std::is_same_v<From, To> && options_.augmentation.empty()) {
+        std::copy_n(source, plane_, target);
       } else {
         fill_channel(source, target, window, [](From x) { return static_cast<To>(x); });
       }
