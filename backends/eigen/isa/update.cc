@@ -14,9 +14,10 @@ using Run = Eigen::Map<Eigen::Array<T, Eigen::Dynamic, 1>>;
 template <class T>
 using ConstRun = Eigen::Map<const Eigen::Array<T, Eigen::Dynamic, 1>>;
 
+// Chunks are so short that the processor asks for the memory of the next one while it divides in this one.
 template <class F>
 void for_each_chunk(Index n, F f) {
-  constexpr Index chunk = 512;
+  constexpr Index chunk = 128;
   for (Index i = 0; i < n; i += chunk) f(i, n - i < chunk ? n - i : chunk);
 }
 
