@@ -1,5 +1,6 @@
 // Offers for conv2d, with or without an activation behind it, and its two gradients.
 #include "backends/openmp/offers.h"
+#include "backends/openmp/scatter.h"
 #include "backends/openmp/windows.h"
 
 namespace assay::openmp {
@@ -64,8 +65,9 @@ template <class T>
 Plan plan_grad_input(const Site& site, const Target<T>& target) {
   const Convolution shape = convolution_of(site.fields(), site.output().shape, site.input(1).shape);
   const ConvolutionPlan cut = target.kernels.plan_conv2d_grad_input(shape, target.threads);
-  return finish_plan(way_of(cut, target), cut.scratch_bytes,
-                     [cut, run = target.kernels.conv2d_grad_input](const Io& io) {
+  const bool scattered = !cut.direct && is_scattered(shape);
+  return finish_plan(scattered ? target.implementation("gemm_scatter") : way_of(cut, target),
+                     cut.scratch_bytes, [cut, run = target.kernels.conv2d_grad_input](const Io& io) {
                        run(cut, io.in<T>(0), io.in<T>(1), io.out<T>(0), io.scratch);
                      });
 }

@@ -1,10 +1,12 @@
 // The gradient of a convolution by its input: turned weights times the patches of dy, phase by phase of the
-// stride (conv_phases.h).
+// stride (conv_phases.h), or scattered (conv_scatter.h).
 #include "backends/openmp/isa/conv_direct.h"
 #include "backends/openmp/isa/conv_phases.h"
+#include "backends/openmp/isa/conv_scatter.h"
 #include "backends/openmp/isa/conv_share.h"
 #include "backends/openmp/isa/families.h"
 #include "backends/openmp/isa/gemm_sources.h"
+#include "backends/openmp/scatter.h"
 
 namespace assay::openmp::ASSAY_ISA {
 namespace {
@@ -67,11 +69,12 @@ Staging stage_for_phases(const Axis& width, bool copied) {
 template <class T>
 ConvolutionPlan plan_conv2d_grad_input(const Convolution& shape, int threads) {
   ConvolutionPlan plan = share_out(shape, threads, shape.channels);
+  if (!plan.direct && is_scattered(shape)) return plan_scatter<T>(plan);
   plan.staging = stage_for_phases<T>(shape.width, plan.direct);
   std::int64_t weights = 0, blocks = 0;
   for_each_phase(shape, [&](const Phase& vertical, const Phase& horizontal) {
-    const Blocking blocking =
-        panel_blocking<T>(vertical.axis.output * horizontal.axis.output, depth_of(shape, vertical, horizontal));
+    const Blocking blocking = panel_blocking<T>(vertical.axis.output * horizontal.axis.output,
+                                                depth_of(shape, vertical, horizontal));
     weights += turned_elements<T>(shape, vertical, horizontal);
     blocks = larger(blocks, block_scratch<T>(blocking) + kStripRows * blocking.columns);
   });
@@ -120,6 +123,7 @@ struct PhaseSink {
 template <class T>
 void conv2d_grad_input(const ConvolutionPlan& plan, const T* dy, const T* weight, T* dx, void* scratch) {
   const Convolution& s = plan.shape;
+  if (!plan.direct && is_scattered(s)) return scatter(plan, dy, weight, dx, scratch);
   T* const turned = static_cast<T*>(scratch);
   T* all = turned;
   for_each_phase(s, [&](const Phase& vertical, const Phase& horizontal) {
