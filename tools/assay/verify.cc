@@ -11,6 +11,7 @@
 #include "assay/core/error.h"
 #include "assay/session.h"
 #include "assay/terminal.h"
+#include "assay/verify/components.h"
 #include "assay/verify/conformance.h"
 #include "assay/verify/coverage.h"
 #include "assay/verify/experiment.h"
@@ -34,8 +35,11 @@ int verify_ops(const Arguments& arguments, const Registry& registry) {
   options.progress = [&](const std::string& op, std::size_t done, std::size_t) {
     bar.advance(static_cast<std::int64_t>(done), op);
   };
-  const verify::Report result = verify::verify_ops(registry, options);
+  verify::Report result = verify::verify_ops(registry, options);
   bar.finish("");
+  if (!options.stop_at_first_failure || result.count(verify::Status::failed) == 0)
+    result.append(
+        verify::verify_components(registry, {.select = options.select, .command = options.command}));
   if (options.select.empty() && arguments.text("format", "text") != "json")
     fmt::print("{}\n", verify::to_string(verify::coverage_of(result.checks())));
   remember_failures(result, "--ops");

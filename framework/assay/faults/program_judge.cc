@@ -22,7 +22,7 @@ std::vector<Tensor> trained(const verify::Setting& setting, const Backend& backe
   StateStore states;
   Arena arena;
   setting.write_states(states);
-  const Graph graph = setting.training_graph();
+  const Graph graph = setting.training_graph(setting.dtype());
   const Backend* const backends[] = {&backend, &setting.reference()};
   Program program = compile(graph, backends, states, arena);
   for (int step = 0; step < kSteps; ++step) {

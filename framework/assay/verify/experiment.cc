@@ -7,9 +7,11 @@
 
 #include "assay/core/error.h"
 #include "assay/graph/simplify.h"
+#include "assay/verify/components.h"
 #include "assay/verify/evaluate.h"
 #include "assay/verify/program_oracle.h"
 #include "assay/verify/setting.h"
+#include "assay/verify/training_step.h"
 
 namespace assay::verify {
 namespace {
@@ -34,6 +36,24 @@ std::map<std::string, Tensor> trace(const Setting& setting, const Backend& backe
   return tensors;
 }
 
+bool uses_layer(const std::vector<LayerConfig>& layers, std::string_view kind, std::string_view name) {
+  return std::ranges::any_of(layers, [&](const LayerConfig& layer) {
+    if (kind == "layer" && layer.type == name) return true;
+    const bool starts = kind == "initializer" && std::ranges::any_of(layer.init, [&](const auto& entry) {
+                          return !entry.second.given && entry.second.type == name;
+                        });
+    return starts || uses_layer(layer.layers, kind, name);
+  });
+}
+
+// Whether the experiment names the component.
+bool uses(const Experiment& experiment, std::string_view kind, std::string_view name) {
+  if (kind == "loss") return experiment.loss.type == name;
+  if (kind == "optimizer") return experiment.optimizer.type == name;
+  if (kind == "schedule") return experiment.schedule.type == name;
+  return uses_layer(experiment.model.layers, kind, name);
+}
+
 // Whether a backend computes in a dtype at all: it takes an addition.
 std::string refuses(const Registry& registry, const Backend& backend, DType dtype) {
   Graph graph(registry.ops);
@@ -42,6 +62,83 @@ std::string refuses(const Registry& registry, const Backend& backend, DType dtyp
   const Offer offer = backend.offer(make_site(graph, node).site);
   if (const auto* refusal = std::get_if<Refusal>(&offer)) return refusal->reason;
   return "";
+}
+
+// What a program leaves behind, by name.
+std::map<std::string, Tensor> left_by(const Graph& graph, Program& program, const StateStore& states) {
+  std::map<std::string, Tensor> left;
+  for (const auto& [name, id] : graph.outputs()) {
+    const TensorView view = program.output(name);
+    Tensor copy(view.spec);
+    std::memcpy(copy.data(), view.data, view.spec.bytes());
+    left.emplace("output '" + name + "'", std::move(copy));
+  }
+  for (const auto& [state, successor] : graph.updates()) {
+    const std::string& name = graph.node(state).name;
+    left.emplace("state '" + name + "'", states.read(name));
+  }
+  return left;
+}
+
+std::map<std::string, Tensor> states_of(const Setting& setting, const StateStore& states) {
+  std::map<std::string, Tensor> values;
+  for (const StateInfo& info : setting.model().states())
+    values.emplace("state '" + info.name + "'", states.read(info.name));
+  return values;
+}
+
+Check compare_bits(const std::map<std::string, Tensor>& want, const std::map<std::string, Tensor>& got,
+                   const std::string& what, const std::string& basis, const ProgramSubject& subject) {
+  Check check;
+  check.oracle = Oracle::program;
+  check.subject = {what, subject.backend, {}, subject.dtype, whole_program(subject), {}};
+  check.basis = basis;
+  for (const auto& [name, value] : want) {
+    check.judged += value.count();
+    if (std::memcmp(value.data(), got.at(name).data(), value.spec().bytes()) == 0) continue;
+    check.status = Status::failed;
+    check.detail += (check.detail.empty() ? "" : "\n  ") + name + " differs";
+    check.reproduce = subject.reproduce;
+  }
+  return check;
+}
+
+// One of a model's graphs as a program of the backend.
+Report verify_graph(const Setting& setting, const Graph& graph, const std::string& mode,
+                    const Backend& backend, const std::string& command, const Selector& selector,
+                    const Compile& compile, const std::vector<const Backend*>& others) {
+  StateStore states;
+  Arena arena;
+  setting.write_states(states);
+  const auto given = states_of(setting, states);
+  const bool is_reference = backend.name() == "reference";
+  std::vector<const Backend*> backends{&backend};
+  if (!is_reference) backends.push_back(&setting.reference());
+  Program program = compile(graph, backends, states, arena);
+  const ProgramSubject subject{
+      std::string(backend.name()), setting.dtype(),
+      fmt::format("{} --backend {} --dtype {}", command, backend.name(), assay::name_of(setting.dtype())),
+      mode, others};
+  Report report;
+  const auto file = [&](Check check) {
+    if (selector.matches(check.id())) report.add(std::move(check));
+  };
+  file(compare_bits(given, states_of(setting, states), "states",
+                    "exact: compilation rearranges states, and changes none", subject));
+  setting.set_inputs(program);
+  report.append(verify_program(program, states, setting.reference(), subject, selector).report);
+  const auto observed = left_by(graph, program, states);
+  if (is_reference)
+    file(compare_with_graph(graph, evaluate(graph, setting.reference(), setting.bindings(graph)), program,
+                            states, subject));
+  // As it runs where nobody looks, and where another program has enlarged the arena that they share.
+  setting.write_states(states);
+  arena.reserve(program.memory().arena_bytes + 1);
+  setting.set_inputs(program);
+  program.run();
+  file(compare_bits(observed, left_by(graph, program, states), "unobserved run",
+                    "exact: the bits of the observed run, in a larger arena", subject));
+  return report;
 }
 
 }  // namespace
@@ -54,26 +151,15 @@ Program compile_as_usual(const Graph& graph, std::span<const Backend* const> bac
 Report verify_training(const Setting& setting, const Backend& backend, const std::string& command,
                        const Selector& selector, const Compile& compile,
                        const std::vector<const Backend*>& others) {
-  StateStore states;
-  Arena arena;
-  setting.write_states(states);
-  const Graph graph = setting.training_graph();
-  const bool is_reference = backend.name() == "reference";
-  std::vector<const Backend*> backends{&backend};
-  if (!is_reference) backends.push_back(&setting.reference());
-  Program program = compile(graph, backends, states, arena);
-  setting.set_inputs(program);
-  const ProgramSubject subject{
-      std::string(backend.name()), setting.dtype(),
-      fmt::format("{} --backend {} --dtype {}", command, backend.name(), assay::name_of(setting.dtype())),
-      others};
-  ProgramRun run = verify_program(program, states, setting.reference(), subject, selector);
-  if (is_reference) {
-    Check check = compare_with_graph(graph, evaluate(graph, setting.reference(), setting.bindings(graph)),
-                                     program, states, subject);
-    if (selector.matches(check.id())) run.report.add(std::move(check));
-  }
-  return std::move(run.report);
+  return verify_graph(setting, setting.training_graph(setting.dtype()), "", backend, command, selector,
+                      compile, others);
+}
+
+Report verify_inference(const Setting& setting, const Backend& backend, const std::string& command,
+                        const Selector& selector, const Compile& compile,
+                        const std::vector<const Backend*>& others) {
+  return verify_graph(setting, setting.inference_graph(setting.dtype()), "inference", backend, command,
+                      selector, compile, others);
 }
 
 ExperimentReport verify_experiment(const Experiment& experiment, const Registry& registry,
@@ -115,6 +201,8 @@ ExperimentReport verify_experiment(const Experiment& experiment, const Registry&
       }
       report.checks.append(
           verify_training(setting, *backend, options.command, selector, compile_as_usual, others));
+      report.checks.append(
+          verify_inference(setting, *backend, options.command, selector, compile_as_usual, others));
       if (options.stop_at_first_failure && report.checks.count(Status::failed) > 0) return report;
       report.columns.push_back(fmt::format("{} {}", backend->name(), assay::name_of(dtype)));
       const std::map<std::string, Tensor> got = trace(setting, *backend);
@@ -127,12 +215,20 @@ ExperimentReport verify_experiment(const Experiment& experiment, const Registry&
     }
     // The rule is proven once, on the numbers of the first dtype.
     if (!std::exchange(proven, true)) {
+      Check step = check_training_step(experiment, registry, setting, exact_graph, exact);
+      if (step.status == Status::failed)
+        step.reproduce = fmt::format("{} -k '={}'", options.command, step.id());
+      if (selector.matches(step.id())) report.checks.add(std::move(step));
       GradientProof proof = prove_gradients(exact_graph, setting.reference(), exact_bindings,
                                             setting.parameters(), selector, options.proof);
       report.checks.append(std::move(proof.report));
       report.differences = std::move(proof.differences);
     }
   }
+  report.checks.append(verify_components(
+      registry, {options.select, options.command, [&](std::string_view kind, std::string_view name) {
+                   return uses(experiment, kind, name);
+                 }}));
   for (const std::string& name : order) report.rows.push_back({name, std::move(errors.at(name))});
   return report;
 }

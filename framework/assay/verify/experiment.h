@@ -64,11 +64,16 @@ Program compile_as_usual(const Graph& graph, std::span<const Backend* const> bac
                          Arena& arena);
 
 /// One step of training on a backend: every op of it, the data flow between them and, on the reference, the
-/// whole against the graph as the model builds it. `command` is how the verification is called; `others` are
-/// asked what they make of the inputs of a step that fails.
+/// whole against the graph as the model builds it; then the same step unobserved. `command` is how the
+/// verification is called; `others` are asked what they make of the inputs of a step that fails.
 Report verify_training(const Setting& setting, const Backend& backend, const std::string& command,
                        const Selector& selector, const Compile& compile = compile_as_usual,
                        const std::vector<const Backend*>& others = {});
+
+/// The same for the program that evaluates.
+Report verify_inference(const Setting& setting, const Backend& backend, const std::string& command,
+                        const Selector& selector, const Compile& compile = compile_as_usual,
+                        const std::vector<const Backend*>& others = {});
 
 /// |got − exact| in units in the last place of `exact` rounded to the dtype of `got`, and normwise. REQUIRES:
 /// `exact` is quad, of the same shape.

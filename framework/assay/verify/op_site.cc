@@ -108,8 +108,9 @@ ChainSite make_chain_site(const OpTable& ops, const OpDef& first, const std::vec
   for (const std::string& name : others) {
     const Value before = chain.graph.value({chain.nodes.back(), 0});
     const OpDef& op = ops.at(name);
-    const Fields settings = other_settings && op.activation ? op.cases.back().fields : Fields{};
     const auto gradient = std::ranges::find(op.inputs, "g");
+    const bool update = gradient != op.inputs.end();
+    const Fields settings = other_settings && (op.activation || update) ? op.cases.back().fields : Fields{};
     const auto place = gradient == op.inputs.end() ? 0 : gradient - op.inputs.begin();
     std::vector<Value> operands;
     for (std::size_t i = 0; i < op.inputs.size() && !op.inputs[i].ends_with('?'); ++i) {

@@ -35,7 +35,7 @@ struct ChainSite {
   Site site() const;
 };
 /// An op behind takes the value before it as its first operand, but an update of a parameter as its gradient.
-/// With `other_settings`, an activation behind has those of its last case, not its default ones.
+/// With `other_settings`, an activation or an update behind has those of its last case, not its default ones.
 /// Throws Error where it refuses it.
 ChainSite make_chain_site(const OpTable& ops, const OpDef& first, const std::vector<std::string>& others,
                           const Case& c, DType dtype, bool other_settings = false);

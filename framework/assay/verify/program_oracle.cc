@@ -96,7 +96,7 @@ class Observer {
     }
     Check flow;
     flow.oracle = Oracle::program;
-    flow.subject = {"data flow", subject_.backend, {}, subject_.dtype, "whole program", {}};
+    flow.subject = {"data flow", subject_.backend, {}, subject_.dtype, whole_program(subject_), {}};
     flow.basis = "exact: every operand as its producer left it";
     flow.judged = operands_;
     if (!disorder_.empty()) {
@@ -153,13 +153,14 @@ class Observer {
     Check check;
     check.oracle = Oracle::lockstep;
     const BoundSite bound = make_site(graph_, row.nodes);
-    check.subject = {row.op,
-                     row.backend,
-                     row.implementation,
-                     subject_.dtype,
-                     fmt::format("{}{} step {}", row.scope.empty() ? "program" : row.scope,
-                                 row.backward ? " backward" : "", step_),
-                     shapes_of(bound.site)};
+    check.subject = {
+        row.op,
+        row.backend,
+        row.implementation,
+        subject_.dtype,
+        fmt::format("{}{}{} step {}", row.scope.empty() ? "program" : row.scope,
+                    subject_.mode.empty() ? "" : " " + subject_.mode, row.backward ? " backward" : "", step_),
+        shapes_of(bound.site)};
     check.position = step_;
     const std::string id = check.id();
     if (!selector_.matches(id)) return;
@@ -197,6 +198,10 @@ class Observer {
 
 }  // namespace
 
+std::string whole_program(const ProgramSubject& subject) {
+  return "whole program" + (subject.mode.empty() ? "" : ", " + subject.mode);
+}
+
 ProgramRun verify_program(Program& program, const StateStore& states, const Backend& reference,
                           const ProgramSubject& subject, const Selector& selector) {
   Observer observer(program, states, reference, subject, selector);
@@ -209,7 +214,7 @@ Check compare_with_graph(const Graph& original, const std::map<ValueId, Tensor>&
                          const StateStore& states, const ProgramSubject& subject) {
   Check check;
   check.oracle = Oracle::program;
-  check.subject = {"compilation", subject.backend, {}, subject.dtype, "whole program", {}};
+  check.subject = {"compilation", subject.backend, {}, subject.dtype, whole_program(subject), {}};
   check.basis = "exact: the bits of the graph run node by node, one buffer per value";
   const auto differ = [&](const std::string& what, const Tensor& want, const void* got) {
     check.judged += want.count();

@@ -19,9 +19,13 @@ struct ProgramSubject {
   std::string backend;
   DType dtype = DType::f32;
   std::string reproduce;  ///< a command to which " -k '=ID'" is added
+  std::string mode{};     ///< "inference": which of a model's programs; empty: the one that trains
   /// Asked, where a step fails, what they make of its inputs: two values tell more than one.
   std::vector<const Backend*> others{};
 };
+
+/// "whole program", with the mode: what a check of all of it is filed under.
+std::string whole_program(const ProgramSubject& subject);
 
 struct ProgramRun {
   Report report;

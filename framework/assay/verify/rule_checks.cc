@@ -10,6 +10,9 @@
 namespace assay::verify {
 namespace {
 
+// Most elements of the inputs together where a program holds several calls of one op.
+constexpr std::int64_t kMergedElements = 300;
+
 // An op may say that it has no derivative.
 bool differentiable(const OpDef& op) { return op.derivative || op.expand; }
 
@@ -120,6 +123,12 @@ void check_inputs(OpChecks& checks) {
     checks.check(Oracle::metamorphic, {checks.op.name, "reference", {}, DType::f64, what, {}}, judge);
   };
   on_reference("every input counts", [&] { return every_input_counts(checks); });
+  for (const Case* c : largest(with_elements(checks.op.cases), 1, kMergedElements)) {
+    checks.check(
+        Oracle::program, {checks.op.name, "reference", {}, DType::f64, "merging on " + c->label, {}}, [&] {
+          return check_merging(checks.registry, *checks.reference, checks.op, *c, checks.seed_of(*c, 0));
+        });
+  }
   for (const Neutral& neutral : checks.op.neutral) {
     on_reference(fmt::format("input {} neutral at {}", neutral.operand, neutral.value),
                  [&] { return neutral_leaves_the_other(checks, neutral); });

@@ -69,6 +69,12 @@ Outcome outcome_of(const TaylorOrder& taylor);
 Outcome check_expansion(const Registry& registry, const Backend& reference, const OpDef& op, const Case& c,
                         std::uint64_t seed);
 
+/// G: calls of the op that differ in little — in one setting, in the order of two operands, in a constant's
+/// last bits, in the output that is read — beside each other in one program: none is taken for another, and
+/// no operand for a neutral one.
+Outcome check_merging(const Registry& registry, const Backend& reference, const OpDef& op, const Case& c,
+                      std::uint64_t seed);
+
 /// D: the rule against dual numbers.
 Outcome check_duals(const RuleCase& rule);
 /// D on zeros and ties, where the rule and the forward kernel must choose the same side, or the rule share

@@ -27,7 +27,8 @@ class Setting {
   std::vector<std::string> parameters() const;
   /// Of these rows.
   Graph trace_graph(DType dtype) const { return model().trace_graph(rows_, dtype); }
-  Graph training_graph() const { return model().training_graph(rows_, dtype_); }
+  Graph training_graph(DType dtype) const { return model().training_graph(rows_, dtype); }
+  Graph inference_graph(DType dtype) const { return model().inference_graph(rows_, dtype); }
 
   /// Inputs and states converted for a graph of whatever real dtype.
   Bindings bindings(const Graph& graph) const;
