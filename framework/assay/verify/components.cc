@@ -232,6 +232,20 @@ Outcome check_optimizer(const Registry& registry, const Backend& reference, cons
   return judgement.outcome(known.source, kInQuad);
 }
 
+// The gradients 3, 0 and 4 of two parameters, whose norm is 5, clipped to `clip`.
+Outcome check_clipping(const Registry& registry, const Backend& reference, double clip,
+                       const KnownTensor& first, const KnownTensor& second) {
+  Judgement judgement;
+  Built built(registry.ops);
+  const Value gradients[] = {built.input("0", {{2}, "3 0"}, DType::quad),
+                             built.input("1", {{1, 1}, "4"}, DType::quad)};
+  const std::vector<Value> clipped = clip_by_global_norm(gradients, global_norm(gradients), clip);
+  const Values values = evaluate(built.graph, reference, built.bindings);
+  judgement.equal("the first gradient", first, values.at(clipped[0].id()));
+  judgement.equal("the second gradient", second, values.at(clipped[1].id()));
+  return judgement.outcome(kPaper, kInQuad);
+}
+
 Outcome check_initializer(const Registry& registry, const KnownInitializer& known) {
   Judgement judgement;
   InitializerConfig config{.type = known.initializer, .fields = known.fields};
@@ -277,6 +291,13 @@ class Verifier {
               [&] { return check_optimizer(registry_, *reference_, update, known); });
       }
     }
+    judge("gradient", "clipping", DType::quad, "", [&] {
+      return check_clipping(registry_, *reference_, 2.5, {{2}, "1.4999997000000599999880000024 0"},
+                            {{1, 1}, "1.9999996000000799999840000032"});
+    });
+    judge("gradient", "clipping", DType::quad, "", [&] {
+      return check_clipping(registry_, *reference_, 10.0, {{2}, "3 0"}, {{1, 1}, "4"});
+    });
     for (const KnownInitializer& known : known_initializers())
       judge("initializer", known.initializer, DType::f32, "",
             [&] { return check_initializer(registry_, known); });

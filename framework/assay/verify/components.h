@@ -14,8 +14,8 @@ namespace assay::verify {
 struct ComponentsOptions {
   std::string select{};
   std::string command = "assay verify --ops";  ///< that a failing check's id is added to
-  /// Whether a component is asked for, by kind ("layer", "loss", "optimizer", "initializer", "schedule") and
-  /// name. Empty: all that are registered.
+  /// Whether a component is asked for, by kind ("layer", "loss", "optimizer", "gradient", "initializer",
+  /// "schedule") and name. Empty: all that are registered.
   std::function<bool(std::string_view kind, std::string_view name)> wanted{};
 };
 

@@ -36,6 +36,39 @@ void require_indices(const Tensor& output, const std::string& op) {
 
 }  // namespace
 
+Graph with_dtype(const Graph& graph, DType dtype) {
+  Graph result(graph.ops());
+  std::map<std::int32_t, std::int32_t> moved;
+  const auto now = [&](ValueId id) { return result.value({moved.at(id.node), id.output}); };
+  for (std::int32_t n = 0; n < static_cast<std::int32_t>(graph.nodes().size()); ++n) {
+    const Node& node = graph.node({n, 0});
+    Spec spec = node.outputs[0];
+    if (is_real(spec.dtype)) spec.dtype = dtype;
+    Value value;
+    switch (node.kind) {
+      case NodeKind::input:
+        value = result.input(node.name, spec);
+        break;
+      case NodeKind::state:
+        value = result.state(node.name, spec);
+        break;
+      case NodeKind::constant:
+        value = result.constant(node.constant, spec.dtype, spec.shape);
+        break;
+      case NodeKind::op: {
+        std::vector<Value> operands;
+        for (const ValueId input : node.inputs) operands.push_back(now(input));
+        value = result.apply(node.op->name, operands, node.fields);
+        break;
+      }
+    }
+    moved[n] = value.id().node;
+  }
+  for (const auto& [name, id] : graph.outputs()) result.output(name, now(id));
+  for (const auto& [state, id] : graph.updates()) result.update(now(state), now(id));
+  return result;
+}
+
 Values evaluate(const Graph& graph, const Backend& backend, const Bindings& bindings) {
   Values values;
   for (std::int32_t n = 0; n < static_cast<std::int32_t>(graph.nodes().size()); ++n) {

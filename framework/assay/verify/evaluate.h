@@ -12,6 +12,9 @@
 
 namespace assay::verify {
 
+/// The graph with its real values in `dtype`: all outputs and updates.
+Graph with_dtype(const Graph& graph, DType dtype);
+
 using Values = std::map<ValueId, Tensor>;
 using Bindings = std::map<std::string, Tensor, std::less<>>;
 

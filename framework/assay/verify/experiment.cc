@@ -51,6 +51,7 @@ bool uses(const Experiment& experiment, std::string_view kind, std::string_view 
   if (kind == "loss") return experiment.loss.type == name;
   if (kind == "optimizer") return experiment.optimizer.type == name;
   if (kind == "schedule") return experiment.schedule.type == name;
+  if (kind == "gradient") return experiment.optimizer.fields.find("clip_norm") != nullptr;
   return uses_layer(experiment.model.layers, kind, name);
 }
 
@@ -103,6 +104,11 @@ Check compare_bits(const std::map<std::string, Tensor>& want, const std::map<std
   return check;
 }
 
+bool expands(const Program& program) {
+  return std::ranges::any_of(program.placements(),
+                             [](const Placement& row) { return !row.expanded_from.empty(); });
+}
+
 // One of a model's graphs as a program of the backend.
 Report verify_graph(const Setting& setting, const Graph& graph, const std::string& mode,
                     const Backend& backend, const std::string& command, const Selector& selector,
@@ -131,6 +137,12 @@ Report verify_graph(const Setting& setting, const Graph& graph, const std::strin
   if (is_reference)
     file(compare_with_graph(graph, evaluate(graph, setting.reference(), setting.bindings(graph)), program,
                             states, subject));
+  if (expands(program)) {
+    const Graph built = with_dtype(graph, DType::quad);
+    const Bindings exact = setting.bindings(built);
+    file(compare_placed(built, evaluate(built, setting.reference(), exact), exact, program,
+                        setting.reference(), subject));
+  }
   // As it runs where nobody looks, and where another program has enlarged the arena that they share.
   setting.write_states(states);
   arena.reserve(program.memory().arena_bytes + 1);

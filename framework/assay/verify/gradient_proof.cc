@@ -17,34 +17,10 @@ namespace {
 
 // The graph of one output of another, on real values of `dtype`.
 Graph part_for(const Graph& graph, const std::string& output, DType dtype) {
+  const Graph whole = with_dtype(graph, dtype);
   Graph part(graph.ops());
-  std::map<std::int32_t, std::int32_t> moved;
-  for (std::int32_t n = 0; n < static_cast<std::int32_t>(graph.nodes().size()); ++n) {
-    const Node& node = graph.node({n, 0});
-    Spec spec = node.outputs[0];
-    if (is_real(spec.dtype)) spec.dtype = dtype;
-    Value value;
-    switch (node.kind) {
-      case NodeKind::input:
-        value = part.input(node.name, spec);
-        break;
-      case NodeKind::state:
-        value = part.state(node.name, spec);
-        break;
-      case NodeKind::constant:
-        value = part.constant(node.constant, spec.dtype, spec.shape);
-        break;
-      case NodeKind::op: {
-        std::vector<Value> operands;
-        for (const ValueId input : node.inputs) operands.push_back(part.value({moved.at(input.node), input.output}));
-        value = part.apply(node.op->name, operands, node.fields);
-        break;
-      }
-    }
-    moved[n] = value.id().node;
-  }
-  const ValueId id = graph.find_output(output);
-  part.output(output, part.value({moved.at(id.node), id.output}));
+  for (const Node& node : whole.nodes()) part.adopt(node, node.inputs);
+  part.output(output, part.value(whole.find_output(output)));
   return simplify(part);
 }
 

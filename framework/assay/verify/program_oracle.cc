@@ -5,10 +5,13 @@
 #include <cstring>
 #include <set>
 
+#include "assay/core/quad.h"
 #include "assay/program/place.h"
 #include "assay/verify/bounds.h"
+#include "assay/verify/evaluate.h"
 #include "assay/verify/guarded_run.h"
 #include "assay/verify/op_site.h"
+#include "assay/verify/statistics.h"
 
 namespace assay::verify {
 namespace {
@@ -228,6 +231,43 @@ Check compare_with_graph(const Graph& original, const std::map<ValueId, Tensor>&
     const std::string& name = original.node(state).name;
     const Tensor now = states.read(name);
     differ(fmt::format("state '{}'", name), values.at(successor), now.data());
+  }
+  if (check.status == Status::failed) check.reproduce = subject.reproduce;
+  return check;
+}
+
+Check compare_placed(const Graph& original, const std::map<ValueId, Tensor>& values,
+                     const std::map<std::string, Tensor, std::less<>>& bindings, const Program& program,
+                     const Backend& reference, const ProgramSubject& subject) {
+  Check check;
+  check.oracle = Oracle::program;
+  check.subject = {"compilation", subject.backend, {}, subject.dtype, whole_program(subject), {}};
+  check.basis = "the placed graph in quad against the graph that was built, held to 2⁻⁵³ max |·|";
+  const Graph placed = with_dtype(program.graph(), DType::quad);
+  const Values got = evaluate(placed, reference, bindings);
+  const auto compare = [&](const std::string& what, ValueId want, ValueId is) {
+    const Tensor& tensor = values.at(want);
+    if (!is_real(tensor.dtype())) return;
+    const auto a = tensor.as<Quad>(), b = got.at(is).as<Quad>();
+    Quad largest(0);
+    for (const Quad& x : a) largest = maximum(largest, abs(x));
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      ++check.judged;
+      if (abs(Quad(a[i] - b[i])) <= Quad(kOracleRoundoff) * largest) continue;
+      check.status = Status::failed;
+      check.detail += fmt::format(
+          "{}{} at {} is {}, but {} where the graph was built", check.detail.empty() ? "" : "\n  ", what,
+          tensor.shape().index_text(static_cast<std::int64_t>(i)), b[i].to_string(17), a[i].to_string(17));
+      return;
+    }
+  };
+  for (const auto& [name, id] : original.outputs())
+    compare(fmt::format("output '{}'", name), id, placed.find_output(name));
+  std::map<std::string, ValueId> successors;
+  for (const auto& [state, id] : placed.updates()) successors.emplace(placed.node(state).name, id);
+  for (const auto& [state, id] : original.updates()) {
+    const std::string& name = original.node(state).name;
+    compare(fmt::format("state '{}'", name), id, successors.at(name));
   }
   if (check.status == Status::failed) check.reproduce = subject.reproduce;
   return check;

@@ -42,4 +42,11 @@ ProgramRun verify_program(Program& program, const StateStore& states, const Back
 Check compare_with_graph(const Graph& original, const std::map<ValueId, Tensor>& values, Program& program,
                          const StateStore& states, const ProgramSubject& subject);
 
+/// On any other backend, in quad instead: the graph that was placed, with what ops were expanded into,
+/// against the one that was built, held to 2⁻⁵³ of the largest number of each tensor. `values` are of
+/// `original` with its real values in quad, as are the `bindings` that they come from.
+Check compare_placed(const Graph& original, const std::map<ValueId, Tensor>& values,
+                     const std::map<std::string, Tensor, std::less<>>& bindings, const Program& program,
+                     const Backend& reference, const ProgramSubject& subject);
+
 }  // namespace assay::verify
