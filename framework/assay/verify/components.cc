@@ -75,8 +75,9 @@ class Judgement {
     const std::vector<Quad> known = numbers_of(want);
     for (std::size_t i = 0; i < known.size(); ++i) {
       ++outcome_.judged;
-      if (static_cast<T>(static_cast<double>(got[i])) == static_cast<T>(static_cast<double>(known[i])))
-        continue;
+      const T is = static_cast<T>(static_cast<double>(got[i])),
+              should = static_cast<T>(static_cast<double>(known[i]));
+      if (is == should || (std::isnan(is) && std::isnan(should))) continue;
       fail(fmt::format("{} at {} is {}, known is {}", what, shape.index_text(static_cast<std::int64_t>(i)),
                        got[i].to_string(17), known[i].to_string(17)));
     }

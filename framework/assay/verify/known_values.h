@@ -13,7 +13,7 @@
 namespace assay::verify {
 
 /// Numbers in decimals, separated by spaces. Those of inputs are exact in every dtype; those of outputs are
-/// exact or have 26 digits.
+/// exact, have 26 digits, or are "nan".
 struct KnownTensor {
   Shape shape;
   std::string numbers;
