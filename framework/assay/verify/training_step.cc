@@ -60,8 +60,13 @@ std::map<std::string, ValueId> successors_of(const Graph& graph) {
 
 }  // namespace
 
+BuiltGraph::BuiltGraph(const Setting& setting, Graph built)
+    : graph(std::move(built)),
+      bindings(setting.bindings(graph)),
+      values(evaluate(graph, setting.reference(), bindings)) {}
+
 Check check_training_step(const Experiment& experiment, const Registry& registry, const Setting& setting,
-                          const Graph& graph, const Values& traced) {
+                          const Graph& graph, const Values& traced, const BuiltGraph& training) {
   Check check;
   check.oracle = Oracle::program;
   check.subject = {"training step", {}, {}, DType::quad, "whole model", {}};
@@ -72,19 +77,16 @@ Check check_training_step(const Experiment& experiment, const Registry& registry
       complete(optimizer.fields, experiment.optimizer.fields, "optimizer '" + optimizer.name + "'");
   const auto gradients = clipped_gradients(setting, fields, graph, traced);
   const Graph wanted = updates_alone(registry, optimizer, fields, gradients);
-  const Graph training = setting.training_graph(DType::quad);
-  const Bindings before = setting.bindings(training);
+  const Bindings& before = training.bindings;
   const Values want = evaluate(wanted, setting.reference(), with_gradients(before, gradients));
-  const Values got = evaluate(training, setting.reference(), before);
-
-  const auto moves = successors_of(training);
+  const auto moves = successors_of(training.graph);
   for (const auto& [state, id] : successors_of(wanted)) {
     const auto move = moves.find(state);
     std::string why;
     if (move == moves.end()) {
       why = "stays as it is";
     } else {
-      const auto is = got.at(move->second).as<Quad>(), should = want.at(id).as<Quad>(),
+      const auto is = training.values.at(move->second).as<Quad>(), should = want.at(id).as<Quad>(),
                  was = before.at(state).as<Quad>();
       for (std::size_t i = 0; i < should.size() && why.empty(); ++i) {
         ++check.judged;
