@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -52,6 +53,21 @@ void reorder(const Backend& backend, const Spec& spec, const Layout& from, const
   kernel->run({inputs, outputs, nullptr});
 }
 
+// Whether output o in a layout of the backend's own is, padding included, what the backend's reorder makes of
+// its value: kernels that read whole blocks count on it.
+bool padding_kept(const BoundKernel& bound, std::size_t o, const Tensor& value, const void* written) {
+  const Spec& spec = bound.site.output(o);
+  const Layout layout = bound.plan.output_layout(o);
+  if (layout.canonical() || spec.dtype != DType::f32) return true;
+  std::vector<float> whole(layout.bytes_of(spec) / sizeof(float));
+  reorder(*bound.backend, spec, {}, layout, value.data(), whole.data());
+  const float* const got = static_cast<const float*>(written);
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    if (whole[i] != got[i] && !(std::isnan(whole[i]) && std::isnan(got[i]))) return false;
+  }
+  return true;
+}
+
 // Kernels of scalars that are no plain numbers (Quad) are given constructed outputs: poison is no value.
 bool plain(const Site& site) {
   const auto is_plain = [](const Port& port) {
@@ -67,8 +83,8 @@ bool plain(const Site& site) {
 }
 
 // One run; with `alias`, that output lies over that input.
-std::vector<Tensor> run_once(const BoundKernel& bound, const std::vector<Tensor>& inputs, unsigned char poison,
-                             std::optional<InPlace> alias, const Execute& execute,
+std::vector<Tensor> run_once(const BoundKernel& bound, const std::vector<Tensor>& inputs,
+                             unsigned char poison, std::optional<InPlace> alias, const Execute& execute,
                              std::vector<std::string>& findings) {
   const Site& site = bound.site;
   const Plan& plan = bound.plan;
@@ -114,6 +130,8 @@ std::vector<Tensor> run_once(const BoundKernel& bound, const std::vector<Tensor>
   for (std::size_t o = 0; o < out.size(); ++o) {
     Tensor result(site.output(o));
     reorder(*bound.backend, site.output(o), plan.output_layout(o), {}, written[o], result.data());
+    if (!padding_kept(bound, o, result, written[o]))
+      findings.push_back(fmt::format("leaves numbers in the padding of output {}", o));
     results.push_back(std::move(result));
   }
   return results;

@@ -30,7 +30,8 @@ std::vector<Tensor> run(const BoundKernel& kernel, const std::vector<Tensor>& in
 struct WatchedRun {
   std::vector<Tensor> outputs;
   /// Violations: writes outside of a buffer, changed inputs, results that depend on what lay in outputs or
-  /// scratch, on an earlier run with other inputs, or on a declared in-place pair.
+  /// scratch, on an earlier run with other inputs, or on a declared in-place pair; and in an f32 layout of the
+  /// backend's own, padding that is not as the backend's reorder leaves it.
   std::vector<std::string> findings;
 };
 /// Runs A with one poison, then B (other inputs of the same specs), then A with another poison, then A once
