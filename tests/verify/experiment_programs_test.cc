@@ -12,6 +12,7 @@
 #include "assay/ops/reduce.h"
 #include "assay/verify/conformance.h"
 #include "assay/verify/experiment.h"
+#include "support/requirement.h"
 
 namespace assay::verify {
 namespace {
@@ -94,6 +95,20 @@ TEST_F(ExperimentPrograms, FindAKernelThatOnlyEvaluationRuns) {
                            static_cast<double*>(execution.outputs.front().data)[0] += 1.0;
                          }});
   expect_failures(verify("{type: sgd}", {"eigen"}), "batch_norm_inference eigen f64 norm inference");
+}
+
+// A number where 17 channels leave a block of 16 unfilled, which the next kernel sums.
+TEST_F(ExperimentPrograms, FindNumbersInThePaddingOfALayout) {
+  ASSAY_NEEDS(registry_.backends.find("onednn") != nullptr, "onednn in this build");
+  faults::damage_backend(registry_, "onednn", "relu", {.damage = [](faults::Execution& execution) {
+                           execution.run_real();
+                           const faults::Buffer& y = execution.outputs.front();
+                           const auto values = static_cast<std::size_t>(execution.site.output(0).count());
+                           if (y.count() > values) static_cast<float*>(y.data)[y.count() - 1] = 1.0f;
+                         }});
+  const Report report = verify_ops(
+      registry_, {.select = "leaves", .ops = {"relu"}, .backends = {"onednn"}, .dtypes = {DType::f32}});
+  EXPECT_THAT(report.to_string(), HasSubstr("leaves numbers in the padding of output 0"));
 }
 
 // Eigen has no kernel for the loss, which it takes in parts: each part is right.
