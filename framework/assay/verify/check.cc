@@ -92,7 +92,7 @@ std::string false_alarms(const std::vector<Check>& checks) {
 }  // namespace
 
 std::string Report::summary() const {
-  std::set<std::string> ops, backends, shapes;
+  std::set<std::string> ops, components, backends, shapes;
   std::set<DType> dtypes;
   std::map<std::string, std::int64_t> skipped;
   std::int64_t judged = 0;
@@ -101,19 +101,23 @@ std::string Report::summary() const {
       ++skipped[check.detail];
       continue;
     }
-    ops.insert(check.subject.op);
+    // "layer dense": what networks are made of has a kind before its name.
+    (check.subject.op.find(' ') == std::string::npos ? ops : components).insert(check.subject.op);
     if (!check.subject.backend.empty()) backends.insert(check.subject.backend);
     shapes.insert(check.subject.shapes);
     dtypes.insert(check.subject.dtype);
     judged += check.judged;
   }
   std::string text = fmt::format(
-      "{} checks on {} op{}, {} backend{}, {} dtype{} and {} shape{}; {} numbers judged: {} passed, {} "
+      "{} checks on {} op{}{}, {} backend{}, {} dtype{} and {} shape{}; {} numbers judged: {} passed, {} "
       "failed, "
       "{} skipped",
-      count(Status::passed) + count(Status::failed), ops.size(), ops.size() == 1 ? "" : "s", backends.size(),
-      backends.size() == 1 ? "" : "s", dtypes.size(), dtypes.size() == 1 ? "" : "s", shapes.size(),
-      shapes.size() == 1 ? "" : "s", judged, count(Status::passed), count(Status::failed),
+      count(Status::passed) + count(Status::failed), ops.size(), ops.size() == 1 ? "" : "s",
+      components.empty()
+          ? ""
+          : fmt::format(" and {} component{}", components.size(), components.size() == 1 ? "" : "s"),
+      backends.size(), backends.size() == 1 ? "" : "s", dtypes.size(), dtypes.size() == 1 ? "" : "s",
+      shapes.size(), shapes.size() == 1 ? "" : "s", judged, count(Status::passed), count(Status::failed),
       count(Status::skipped));
   std::vector<std::pair<std::int64_t, std::string>> reasons;
   for (const auto& [reason, number] : skipped) reasons.emplace_back(-number, reason);

@@ -81,17 +81,23 @@ class KernelChecks {
   }
 
   // As operands lie in a program, where the backend keeps them so: other code runs there.
-  void on_layouts(const Case& c, const Site& canonical, Subject subject) {
+  void on_layouts(const Case& c, const Site& canonical, const Subject& subject) {
     if (rewritten_ || canonical.inputs.empty() || canonical.input(0).dtype != DType::f32) return;
-    const auto site = as_convolutions_leave_it(checks_.registry, *backend_, canonical);
-    if (!site) return;
+    if (const auto site = as_convolutions_leave_it(checks_.registry, *backend_, canonical))
+      on_layout(c, *site, ", as a convolution leaves it", subject);
+    if (const auto site = as_first_layers_leave_it(checks_.registry, *backend_, canonical))
+      on_layout(c, *site, ", as a first layer's weight lies", subject);
+  }
+
+  void on_layout(const Case& c, const Site& site, std::string_view how, Subject subject) {
     std::string refusal;
-    const KernelCase kernel = checks_.bind(*backend_, c, DType::f32, *site, refusal);
+    const KernelCase kernel = checks_.bind(*backend_, c, DType::f32, site, refusal);
     if (!kernel.kernel.kernel) return;
-    subject.geometry += ", as a convolution leaves it";
+    subject.geometry += how;
     subject.implementation = kernel.kernel.plan.implementation;
     const std::uint64_t seed = checks_.seed_of(c, 0);
-    checks_.check(Oracle::exact, subject, [&] { return check_exact_once(kernel, seed); });
+    if (site.ops.size() == 1)
+      checks_.check(Oracle::exact, subject, [&] { return check_exact_once(kernel, seed); });
     checks_.check(Oracle::poison, subject,
                   [&] { return check_poison(kernel, seed, checks_.options.execute); });
     checks_.check(Oracle::lockstep, subject, [&] { return check_lockstep(kernel, {.seed = seed}); });
@@ -231,6 +237,7 @@ class KernelChecks {
         checks_.check(Oracle::poison, subject,
                       [&] { return check_poison(kernel, seed, checks_.options.execute); });
         checks_.check(Oracle::lockstep, subject, [&] { return lockstep(kernel, seed); });
+        if (checks_.effort.enlarged) on_layouts(site.geometry, site.site(), subject);
       }
     }
   }

@@ -35,6 +35,19 @@ Layout layout_of_indices(const Registry& registry, const Backend& backend, const
                         layout_of_image(registry, backend, image), 1);
 }
 
+// Rows of a batch, of which a backend may let depend how it stores a weight.
+constexpr std::int64_t kBatch = 32;
+
+Layout layout_of_weight(const Registry& registry, const Backend& backend, const Shape& weight) {
+  const Case c{"", {{Shape{kBatch, weight[1]}}, {weight}}};
+  const OpSite layer = make_op_site(registry.ops, registry.ops.at("linear"), c, DType::f32);
+  Site site = layer.site();
+  site.inputs[1].layout_free = site.inputs[1].read_once = true;
+  const Offer offer = backend.offer(site);
+  const Plan* const plan = std::get_if<Plan>(&offer);
+  return plan == nullptr ? Layout{} : plan->input_layout(1);
+}
+
 }  // namespace
 
 std::optional<Site> as_convolutions_leave_it(const Registry& registry, const Backend& backend, Site site) {
@@ -47,6 +60,21 @@ std::optional<Site> as_convolutions_leave_it(const Registry& registry, const Bac
     if (port.spec.dtype == DType::f32) port.layout = layout_of_image(registry, backend, shape);
     if (port.spec.dtype == DType::i32) port.layout = layout_of_indices(registry, backend, shape);
     moved = moved || !port.layout.canonical();
+  }
+  if (!moved) return std::nullopt;
+  return site;
+}
+
+std::optional<Site> as_first_layers_leave_it(const Registry& registry, const Backend& backend, Site site) {
+  if (!registry.ops.entries().contains("linear")) return std::nullopt;
+  bool moved = false;
+  for (auto* const ports : {&site.inputs, &site.outputs}) {
+    for (Port& port : *ports) {
+      const Shape& shape = port.spec.shape;
+      if (shape.rank() != 2 || shape.count() == 0 || port.spec.dtype != DType::f32) continue;
+      port.layout = layout_of_weight(registry, backend, shape);
+      moved = moved || !port.layout.canonical();
+    }
   }
   if (!moved) return std::nullopt;
   return site;

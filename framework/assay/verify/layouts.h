@@ -12,4 +12,8 @@ namespace assay::verify {
 /// has none of these ops.
 std::optional<Site> as_convolutions_leave_it(const Registry& registry, const Backend& backend, Site site);
 
+/// The site with every matrix [out, in], a result that a backend may lay as its reader would have it
+/// included, as the backend stores the weight of a network's first layer. Nothing where that is canonical.
+std::optional<Site> as_first_layers_leave_it(const Registry& registry, const Backend& backend, Site site);
+
 }  // namespace assay::verify
