@@ -13,6 +13,7 @@
 #include "assay/program/program.h"
 #include "assay/program/schedule.h"
 #include "assay/program/sharing.h"
+#include "assay/program/state_readers.h"
 
 namespace assay {
 namespace {
@@ -37,11 +38,11 @@ class Compiler {
         backends_(backends),
         states_(states),
         options_(options),
-        origins_(std::move(origins)) {}
+        origins_(std::move(origins)),
+        readers_(state_readers(graph_)) {}
 
   void compile() {
     make_sources();
-    find_readers();
     place_nodes();
     check_fallbacks();
     place_outputs();
@@ -89,35 +90,6 @@ class Compiler {
       }
       where_[{static_cast<std::int32_t>(n), 0}] = location;
     }
-  }
-
-  void find_readers() {
-    std::map<std::int32_t, ValueId> successors;  // node → the state whose successor it makes
-    for (const auto& [state, id] : graph_.updates()) successors.emplace(id.node, state);
-    std::map<std::int32_t, int> others;  // state → its readers but those
-    // From the last node to the first: a gradient may be scaled before it reaches the update.
-    for (auto n = static_cast<std::int32_t>(graph_.nodes().size()); n-- > 0;) {
-      const Node& node = graph_.node({n, 0});
-      const auto made = successors.find(n);
-      const auto scaled = changes_.find({n, 0});
-      for (const ValueId id : node.inputs) {
-        if (graph_.node(id).kind == NodeKind::state) {
-          if (made == successors.end() || made->second != id) ++others[id.node];
-        } else if (made != successors.end() && graph_.spec(id) == graph_.spec(made->second)) {
-          changes_.emplace(id, made->second);
-        } else if (scaled != changes_.end() && graph_.spec(id) == node.outputs[0] && is_scaling(node)) {
-          changes_.emplace(id, scaled->second);
-        }
-      }
-    }
-    for (const auto& [state, id] : graph_.updates()) {
-      if (others[state.node] == 1) read_once_.insert(state);
-    }
-  }
-
-  // Whether the node reads one tensor, and scalars besides.
-  bool is_scaling(const Node& node) const {
-    return std::ranges::count_if(node.inputs, [&](ValueId id) { return graph_.spec(id).count() > 1; }) == 1;
   }
 
   static void settle_canonical(StateStore::Entry& entry) { entry.settled = true; }
@@ -184,10 +156,10 @@ class Compiler {
       const Location& location = where_.at(bound.inputs[i]);
       bound.site.inputs[i].layout = location.layout;
       bound.site.inputs[i].layout_free = is_free(location);
-      bound.site.inputs[i].read_once = is_free(location) && read_once_.contains(bound.inputs[i]);
+      bound.site.inputs[i].read_once = is_free(location) && readers_.read_once.contains(bound.inputs[i]);
     }
     for (std::size_t o = 0; o < bound.outputs.size(); ++o) {
-      if (const auto state = changes_.find(bound.outputs[o]); state != changes_.end())
+      if (const auto state = readers_.changes.find(bound.outputs[o]); state != readers_.changes.end())
         bound.site.outputs[o].layout = where_.at(state->second).layout;
     }
     return bound;
@@ -395,8 +367,7 @@ class Compiler {
   const CompileOptions& options_;
   std::vector<std::string> origins_;
   std::map<ValueId, Location> where_;
-  std::map<ValueId, ValueId> changes_;  // what an op reads to make a state's successor → the state
-  std::set<ValueId> read_once_;         // states, as Port::read_once says
+  const StateReaders readers_;
   std::map<std::pair<int, std::string>, Location> reordered_;
   std::vector<std::reference_wrapper<StateStore::Entry>> touched_states_;
   std::set<int> pinned_;
