@@ -56,7 +56,7 @@ std::string hash_of_file(const std::filesystem::path& path) {
 }
 
 struct ProgramHashes {
-  std::string program = hash_of_file("/proc/self/exe"), library = hash_of_file(library_file());
+  std::string executable = hash_of_file("/proc/self/exe"), shared_object = hash_of_file(library_file());
 };
 
 // They do not change, and reading the files takes some milliseconds.
@@ -68,8 +68,8 @@ const ProgramHashes& program_hashes() {
 Json program_json() {
   Json json{{"version", version()}, {"build", build_description()}};
   if (!build_commit().empty()) json["commit"] = build_commit();
-  json["program"] = {{"xxh3", program_hashes().program}};
-  json["library"] = {{"xxh3", program_hashes().library}};
+  json["program"] = {{"xxh3", program_hashes().executable}};
+  json["library"] = {{"xxh3", program_hashes().shared_object}};
   return json;
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "assay/core/error.h"
 #include "assay/verify/statistics.h"
 
 namespace assay::verify {
@@ -27,6 +28,24 @@ constexpr OracleName kOracles[kOracleCount] = {{'E', "exact lattice"},     {'P',
 
 char letter_of(Oracle oracle) noexcept { return kOracles[static_cast<int>(oracle)].letter; }
 std::string_view name_of(Oracle oracle) noexcept { return kOracles[static_cast<int>(oracle)].name; }
+
+Outcome outcome_of(const std::function<Outcome()>& oracle) {
+  try {
+    return oracle();
+  } catch (const Error& error) {
+    return Outcome::failed("no error", error.what());
+  } catch (const std::exception& error) {
+    return Outcome::failed("no exception", error.what());
+  }
+}
+
+void Check::settle(Outcome outcome) {
+  status = outcome.status;
+  basis = std::move(outcome.basis);
+  detail = std::move(outcome.detail);
+  ratio = outcome.ratio;
+  judged = outcome.judged;
+}
 
 std::string Check::id() const {
   std::string text(1, letter_of(oracle));

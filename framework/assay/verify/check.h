@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "assay/core/dtype.h"
@@ -41,24 +43,43 @@ enum class Status : std::uint8_t {
 };
 
 struct Subject {
-  std::string op;              ///< "conv2d", "linear+relu", a parameter's name
-  std::string backend{};       ///< empty for what does not depend on one: a derivative rule
+  std::string op;         ///< "conv2d", "linear+relu", a parameter's name
+  std::string backend{};  ///< empty for what does not depend on one: a derivative rule
   std::string implementation{};
   DType dtype = DType::f32;
   std::string geometry{};  ///< the case's label, or the layer in a program
   std::string shapes{};    ///< "f32[2, 3] f32[4, 3]"
 };
 
+/// What an oracle says: a Check without its subject.
+struct Outcome {
+  Status status = Status::passed;
+  std::string basis{};
+  std::string detail{};
+  double ratio = 0.0;
+  std::int64_t judged = 0;
+
+  static Outcome skipped(std::string why) { return {Status::skipped, {}, std::move(why), 0, 0}; }
+  static Outcome failed(std::string basis, std::string detail) {
+    return {Status::failed, std::move(basis), std::move(detail), 0, 0};
+  }
+};
+
+/// What the oracle says; an exception is a failure.
+Outcome outcome_of(const std::function<Outcome()>& oracle);
+
 struct Check {
   Oracle oracle = Oracle::exact;
   Subject subject;
   Status status = Status::passed;
-  std::string basis{};        ///< "γ_k with k = 784, any order", "exact", "4 ulp by contract"
-  std::string detail{};       ///< of a failure: tensor, indices, both values; of a skip: why
-  double ratio = 0.0;         ///< largest error as a share of its bound; 0 for exact equality
-  std::int64_t judged = 0;    ///< numbers compared
-  int position = 0;           ///< of a step in its program
-  std::string reproduce{};    ///< a command that runs this check alone
+  std::string basis{};      ///< "γ_k with k = 784, any order", "exact", "4 ulp by contract"
+  std::string detail{};     ///< of a failure: tensor, indices, both values; of a skip: why
+  double ratio = 0.0;       ///< largest error as a share of its bound; 0 for exact equality
+  std::int64_t judged = 0;  ///< numbers compared
+  int position = 0;         ///< of a step in its program
+  std::string reproduce{};  ///< a command that runs this check alone
+
+  void settle(Outcome outcome);
 
   /// "E conv2d openmp f32 stride 2": what -k selects by.
   std::string id() const;
@@ -83,7 +104,9 @@ class Report {
   std::string to_junit() const;
 
   /// For a test: EXPECT_TRUE(report) << report.
-  friend std::ostream& operator<<(std::ostream& out, const Report& report) { return out << report.to_string(); }
+  friend std::ostream& operator<<(std::ostream& out, const Report& report) {
+    return out << report.to_string();
+  }
 
  private:
   std::vector<Check> checks_;

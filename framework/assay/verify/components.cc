@@ -337,16 +337,7 @@ class Verifier {
     Check check = check_of(kind, name, dtype, fmt::format("known value {}{}", number, where));
     const std::string id = check.id();
     if (!selector_.matches(id)) return;
-    Outcome outcome;
-    try {
-      outcome = judge();
-    } catch (const Error& error) {
-      outcome = Outcome::failed("no error", error.what());
-    }
-    check.status = outcome.status;
-    check.basis = std::move(outcome.basis);
-    check.detail = std::move(outcome.detail);
-    check.judged = outcome.judged;
+    check.settle(outcome_of(judge));
     if (check.status == Status::failed) check.reproduce = fmt::format("{} -k '={}'", options_.command, id);
     report_.add(std::move(check));
   }

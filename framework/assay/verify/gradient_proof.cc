@@ -79,14 +79,16 @@ Tensor random_direction(const Shape& shape, std::uint64_t seed, std::string_view
   Tensor v(Spec{DType::quad, shape});
   const RandomStream stream{seed, stream_id(name)};
   const auto x = v.as<Quad>();
-  for (std::size_t e = 0; e < x.size(); ++e) x[e] = Quad(random_normal(stream, 0, 0, static_cast<std::uint32_t>(e)));
+  for (std::size_t e = 0; e < x.size(); ++e)
+    x[e] = Quad(random_normal(stream, 0, 0, static_cast<std::uint32_t>(e)));
   return v;
 }
 
 class Proof {
  public:
   Proof(const Graph& graph, const Backend& reference, const Bindings& bindings,
-        const std::vector<std::string>& parameters, const Selector& selector, const GradientProofOptions& options)
+        const std::vector<std::string>& parameters, const Selector& selector,
+        const GradientProofOptions& options)
       : loss_(graph, reference, bindings), parameters_(parameters), selector_(selector), options_(options) {
     const Values values = evaluate(graph, reference, bindings);
     for (const std::string& name : parameters)
@@ -125,8 +127,8 @@ class Proof {
     return {(above - below) / (h + h), ldexp(Quad(1), kQuadRoundingExponent) * (abs(above) + abs(below)) / h};
   }
 
-  void file(Oracle oracle, const std::string& what, const std::string& basis, const Quad& expected, const Quad& got,
-            const Quad& bound, std::int64_t judged) {
+  void file(Oracle oracle, const std::string& what, const std::string& basis, const Quad& expected,
+            const Quad& got, const Quad& bound, std::int64_t judged) {
     Check check;
     check.oracle = oracle;
     check.subject = {"gradient", {}, "whole model", DType::quad, what, {}};
@@ -136,8 +138,9 @@ class Proof {
     check.ratio = bound == Quad(0) ? 0.0 : static_cast<double>(Quad(error / bound));
     if (!(error <= bound)) {
       check.status = Status::failed;
-      check.detail = fmt::format("gradient·v is {}, by {} it is {}: apart by {}, bound {}", expected.to_string(20),
-                                 name_of(oracle), got.to_string(20), error.to_string(3), bound.to_string(3));
+      check.detail =
+          fmt::format("gradient·v is {}, by {} it is {}: apart by {}, bound {}", expected.to_string(20),
+                      name_of(oracle), got.to_string(20), error.to_string(3), bound.to_string(3));
       failed_ = true;
     }
     if (selector_.matches(check.id())) proof_.report.add(std::move(check));
@@ -153,8 +156,8 @@ class Proof {
            "central differences in quad, held to 2⁻⁵³ Σ|terms|", g.value, f.value,
            Quad(kOracleRoundoff) * g.magnitude + f.floor, 1);
       if (d > 0) continue;
-      file(Oracle::dual, "all parameters, direction 1", "dual numbers in quad, held to 2⁻⁵³ Σ|terms|", g.value,
-           loss_.derivative(v), Quad(kOracleRoundoff) * g.magnitude, 1);
+      file(Oracle::dual, "all parameters, direction 1", "dual numbers in quad, held to 2⁻⁵³ Σ|terms|",
+           g.value, loss_.derivative(v), Quad(kOracleRoundoff) * g.magnitude, 1);
       taylor(v, g.value);
     }
   }
@@ -169,11 +172,7 @@ class Proof {
       return Pairing{value, abs(value)};
     };
     Outcome outcome = outcome_of(taylor_order(along, slope));
-    check.status = outcome.status;
-    check.basis = std::move(outcome.basis);
-    check.detail = std::move(outcome.detail);
-    check.ratio = outcome.ratio;
-    check.judged = outcome.judged;
+    check.settle(std::move(outcome));
     failed_ = failed_ || check.status == Status::failed;
     proof_.report.add(std::move(check));
   }
@@ -213,7 +212,8 @@ class Proof {
         const Difference f = difference(v);
         const Quad magnitude = maximum(g.magnitude, coordinates ? scale : Quad(0));
         const Quad error = abs(Quad(g.value - f.value)), bound = Quad(kOracleRoundoff) * magnitude + f.floor;
-        if (magnitude > Quad(0)) row.relative = std::max(row.relative, static_cast<double>(Quad(error / magnitude)));
+        if (magnitude > Quad(0))
+          row.relative = std::max(row.relative, static_cast<double>(Quad(error / magnitude)));
         // The worst is the one farthest beyond its bound.
         if (error - bound > worst_error) {
           worst_error = error - bound;

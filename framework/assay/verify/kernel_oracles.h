@@ -14,20 +14,6 @@
 
 namespace assay::verify {
 
-/// What an oracle says of a kernel; a Check without its subject.
-struct Outcome {
-  Status status = Status::passed;
-  std::string basis{};
-  std::string detail{};
-  double ratio = 0.0;
-  std::int64_t judged = 0;
-
-  static Outcome skipped(std::string why) { return {Status::skipped, {}, std::move(why), 0, 0}; }
-  static Outcome failed(std::string basis, std::string detail) {
-    return {Status::failed, std::move(basis), std::move(detail), 0, 0};
-  }
-};
-
 /// A kernel under judgement. Everything pointed at outlives it.
 struct KernelCase {
   const Registry* registry = nullptr;

@@ -107,19 +107,7 @@ void OpChecks::check(Oracle oracle, Subject subject, const std::function<Outcome
   result.subject = std::move(subject);
   const std::string id = result.id();
   if (!selector_.matches(id)) return;
-  Outcome outcome;
-  try {
-    outcome = judge();
-  } catch (const Error& error) {
-    outcome = Outcome::failed("no error", error.what());
-  } catch (const std::exception& error) {
-    outcome = Outcome::failed("no exception", error.what());
-  }
-  result.status = outcome.status;
-  result.basis = std::move(outcome.basis);
-  result.detail = std::move(outcome.detail);
-  result.ratio = outcome.ratio;
-  result.judged = outcome.judged;
+  result.settle(outcome_of(judge));
   if (result.status == Status::failed) {
     result.reproduce = fmt::format("{} --tier {} --seed {} -k '={}'", options.command, name_of(options.tier),
                                    options.seed, id);
