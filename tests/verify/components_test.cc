@@ -38,6 +38,7 @@ TEST_F(Components, AreAllKnownAndRight) {
   const Report report = verify_components(registry_);
   EXPECT_TRUE(report) << report;
   EXPECT_EQ(report.count(Status::skipped), 0) << report;
+  EXPECT_THAT(report.summary(), ::testing::ContainsRegex("on [0-9]+ components, 0 backends"));
 }
 
 TEST_F(Components, OfAPluginAreSkippedWithTheReason) {

@@ -43,6 +43,7 @@ TEST_F(Graphs, HaveEveryLayerLossAndOptimizer) {
 
 TEST_F(Graphs, PassOnEveryBackend) {
   const Report report = verify_graphs(registry_, {.count = 40});
+  EXPECT_NE(report.summary().find("40 graphs"), std::string::npos) << report.summary();
   EXPECT_TRUE(report) << report;
   EXPECT_EQ(report.count(Status::passed), 40);
 }

@@ -108,10 +108,23 @@ std::string false_alarms(const std::vector<Check>& checks) {
   return text;
 }
 
+// "109 ops and 57 components".
+std::string counted(const std::map<SubjectKind, std::set<std::string>>& subjects) {
+  constexpr const char* kNames[] = {"op", "component", "graph", "tensor"};
+  std::vector<std::string> parts;
+  for (const auto& [kind, names] : subjects) {
+    if (kind == SubjectKind::program || names.empty()) continue;
+    parts.push_back(
+        fmt::format("{} {}{}", names.size(), kNames[static_cast<int>(kind)], names.size() == 1 ? "" : "s"));
+  }
+  return parts.empty() ? "0 ops" : fmt::format("{}", fmt::join(parts, " and "));
+}
+
 }  // namespace
 
 std::string Report::summary() const {
-  std::set<std::string> ops, components, backends, shapes;
+  std::map<SubjectKind, std::set<std::string>> subjects;
+  std::set<std::string> backends, shapes;
   std::set<DType> dtypes;
   std::map<std::string, std::int64_t> skipped;
   std::int64_t judged = 0;
@@ -120,23 +133,18 @@ std::string Report::summary() const {
       ++skipped[check.detail];
       continue;
     }
-    // "layer dense": what networks are made of has a kind before its name.
-    (check.subject.op.find(' ') == std::string::npos ? ops : components).insert(check.subject.op);
+    subjects[check.subject.kind].insert(check.subject.op);
     if (!check.subject.backend.empty()) backends.insert(check.subject.backend);
     shapes.insert(check.subject.shapes);
     dtypes.insert(check.subject.dtype);
     judged += check.judged;
   }
   std::string text = fmt::format(
-      "{} checks on {} op{}{}, {} backend{}, {} dtype{} and {} shape{}; {} numbers judged: {} passed, {} "
-      "failed, "
-      "{} skipped",
-      count(Status::passed) + count(Status::failed), ops.size(), ops.size() == 1 ? "" : "s",
-      components.empty()
-          ? ""
-          : fmt::format(" and {} component{}", components.size(), components.size() == 1 ? "" : "s"),
-      backends.size(), backends.size() == 1 ? "" : "s", dtypes.size(), dtypes.size() == 1 ? "" : "s",
-      shapes.size(), shapes.size() == 1 ? "" : "s", judged, count(Status::passed), count(Status::failed),
+      "{} checks on {}, {} backend{}, {} dtype{} and {} shape{}; {} numbers judged: {} passed, {} failed, {} "
+      "skipped",
+      count(Status::passed) + count(Status::failed), counted(subjects), backends.size(),
+      backends.size() == 1 ? "" : "s", dtypes.size(), dtypes.size() == 1 ? "" : "s", shapes.size(),
+      shapes.size() == 1 ? "" : "s", judged, count(Status::passed), count(Status::failed),
       count(Status::skipped));
   std::vector<std::pair<std::int64_t, std::string>> reasons;
   for (const auto& [reason, number] : skipped) reasons.emplace_back(-number, reason);

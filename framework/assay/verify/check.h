@@ -42,6 +42,9 @@ enum class Status : std::uint8_t {
   skipped,  ///< the oracle says nothing about this subject, or the backend refuses it: see the detail
 };
 
+/// What a subject is, and is counted as. Of a program as a whole nothing is counted.
+enum class SubjectKind : std::uint8_t { op, component, graph, tensor, program };
+
 struct Subject {
   std::string op;         ///< "conv2d", "linear+relu", a parameter's name
   std::string backend{};  ///< empty for what does not depend on one: a derivative rule
@@ -49,6 +52,7 @@ struct Subject {
   DType dtype = DType::f32;
   std::string geometry{};  ///< the case's label, or the layer in a program
   std::string shapes{};    ///< "f32[2, 3] f32[4, 3]"
+  SubjectKind kind = SubjectKind::op;
 };
 
 /// What an oracle says: a Check without its subject.

@@ -326,7 +326,7 @@ class Verifier {
                  const std::string& geometry) const {
     Check check;
     check.oracle = Oracle::known;
-    check.subject = {fmt::format("{} {}", kind, name), {}, {}, dtype, geometry, {}};
+    check.subject = {fmt::format("{} {}", kind, name), {}, {}, dtype, geometry, {}, SubjectKind::component};
     return check;
   }
 

@@ -92,7 +92,8 @@ Check compare_bits(const std::map<std::string, Tensor>& want, const std::map<std
                    const std::string& what, const std::string& basis, const ProgramSubject& subject) {
   Check check;
   check.oracle = Oracle::program;
-  check.subject = {what, subject.backend, {}, subject.dtype, whole_program(subject), {}};
+  check.subject = {what, subject.backend,     {}, subject.dtype, whole_program(subject),
+                   {},   SubjectKind::program};
   check.basis = basis;
   for (const auto& [name, value] : want) {
     check.judged += value.count();
@@ -224,7 +225,8 @@ ExperimentReport verify_experiment(const Experiment& experiment, const Registry&
       if (const std::string reason = refuses(registry, *backend, dtype); !reason.empty()) {
         Check skipped;
         skipped.oracle = Oracle::lockstep;
-        skipped.subject = {"program", std::string(backend->name()), {}, dtype, "whole program", {}};
+        skipped.subject = {"program", std::string(backend->name()), {}, dtype, "whole program",
+                           {},        SubjectKind::program};
         skipped.status = Status::skipped;
         skipped.detail = fmt::format("{}: {}", backend->name(), reason);
         report.checks.add(std::move(skipped));

@@ -168,7 +168,8 @@ class Judge {
   Check check_of(Oracle oracle, const std::string& name) const {
     Check check;
     check.oracle = oracle;
-    check.subject = {name, source_, {}, setting_.dtype(), {}, given_.at(name).spec().to_string()};
+    check.subject = {
+        name, source_, {}, setting_.dtype(), {}, given_.at(name).spec().to_string(), SubjectKind::tensor};
     return check;
   }
   void add(Check check) {
@@ -322,7 +323,13 @@ class Judge {
 Check missing_check(const std::string& name, const std::string& source, const Spec& spec) {
   Check check;
   check.oracle = Oracle::lockstep;
-  check.subject = {name, source, {}, is_real(spec.dtype) ? spec.dtype : DType::f32, {}, spec.to_string()};
+  check.subject = {name,
+                   source,
+                   {},
+                   is_real(spec.dtype) ? spec.dtype : DType::f32,
+                   {},
+                   spec.to_string(),
+                   SubjectKind::tensor};
   check.status = Status::skipped;
   check.detail = "not in the file";
   return check;

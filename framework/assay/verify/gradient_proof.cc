@@ -131,7 +131,7 @@ class Proof {
             const Quad& got, const Quad& bound, std::int64_t judged) {
     Check check;
     check.oracle = oracle;
-    check.subject = {"gradient", {}, "whole model", DType::quad, what, {}};
+    check.subject = {"gradient", {}, "whole model", DType::quad, what, {}, SubjectKind::program};
     check.basis = basis;
     check.judged = judged;
     const Quad error = abs(Quad(expected - got));
@@ -165,7 +165,8 @@ class Proof {
   void taylor(const std::map<std::string, Tensor>& v, const Quad& slope) {
     Check check;
     check.oracle = Oracle::taylor;
-    check.subject = {"gradient", {}, "whole model", DType::quad, "all parameters, direction 1", {}};
+    check.subject = {"gradient",          {}, "whole model", DType::quad, "all parameters, direction 1", {},
+                     SubjectKind::program};
     if (!selector_.matches(check.id())) return;
     const auto along = [&](const Quad& h) {
       const Quad value = loss_.at(v, h);

@@ -100,12 +100,13 @@ std::filesystem::path write(const RandomExperiment& made, const Registry& regist
 
 bool contains_type(const ConfigNode& node, const std::vector<std::string>& types) {
   const ConfigNode* type = node.find("type");
-  if (type != nullptr && type->is_scalar() && std::ranges::find(types, type->text()) != types.end()) return true;
+  if (type != nullptr && type->is_scalar() && std::ranges::find(types, type->text()) != types.end())
+    return true;
   for (const ConfigNode& item : node.items()) {
     if (contains_type(item, types)) return true;
   }
-  return std::ranges::any_of(node.entries(),
-                             [&](const ConfigNode::Entry& entry) { return contains_type(entry.value, types); });
+  return std::ranges::any_of(
+      node.entries(), [&](const ConfigNode::Entry& entry) { return contains_type(entry.value, types); });
 }
 
 }  // namespace
@@ -123,7 +124,13 @@ Report verify_graphs(const Registry& registry, const GraphsOptions& options) {
     Verdict verdict = verifier.verify(made);
     Check check;
     check.oracle = Oracle::program;
-    check.subject = {fmt::format("graph {}", index), "", "", options.dtypes.front(), summary_of(made), ""};
+    check.subject = {fmt::format("graph {}", index),
+                     "",
+                     "",
+                     options.dtypes.front(),
+                     summary_of(made),
+                     "",
+                     SubjectKind::graph};
     if (!verdict.fits) {
       check.status = Status::skipped;
       check.detail = "the random model does not fit together";

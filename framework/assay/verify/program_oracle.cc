@@ -99,7 +99,8 @@ class Observer {
     }
     Check flow;
     flow.oracle = Oracle::program;
-    flow.subject = {"data flow", subject_.backend, {}, subject_.dtype, whole_program(subject_), {}};
+    flow.subject = {"data flow", subject_.backend,    {}, subject_.dtype, whole_program(subject_),
+                    {},          SubjectKind::program};
     flow.basis = "exact: every operand as its producer left it";
     flow.judged = operands_;
     if (!disorder_.empty()) {
@@ -217,7 +218,8 @@ Check compare_with_graph(const Graph& original, const std::map<ValueId, Tensor>&
                          const StateStore& states, const ProgramSubject& subject) {
   Check check;
   check.oracle = Oracle::program;
-  check.subject = {"compilation", subject.backend, {}, subject.dtype, whole_program(subject), {}};
+  check.subject = {"compilation",       subject.backend, {}, subject.dtype, whole_program(subject), {},
+                   SubjectKind::program};
   check.basis = "exact: the bits of the graph run node by node, one buffer per value";
   const auto differ = [&](const std::string& what, const Tensor& want, const void* got) {
     check.judged += want.count();
@@ -241,7 +243,8 @@ Check compare_placed(const Graph& original, const std::map<ValueId, Tensor>& val
                      const Backend& reference, const ProgramSubject& subject) {
   Check check;
   check.oracle = Oracle::program;
-  check.subject = {"compilation", subject.backend, {}, subject.dtype, whole_program(subject), {}};
+  check.subject = {"compilation",       subject.backend, {}, subject.dtype, whole_program(subject), {},
+                   SubjectKind::program};
   check.basis = "the placed graph in quad against the graph that was built, held to 2⁻⁵³ max |·|";
   const Graph placed = with_dtype(program.graph(), DType::quad);
   const Values got = evaluate(placed, reference, bindings);

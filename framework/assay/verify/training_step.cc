@@ -69,7 +69,7 @@ Check check_training_step(const Experiment& experiment, const Registry& registry
                           const Graph& graph, const Values& traced, const BuiltGraph& training) {
   Check check;
   check.oracle = Oracle::program;
-  check.subject = {"training step", {}, {}, DType::quad, "whole model", {}};
+  check.subject = {"training step", {}, {}, DType::quad, "whole model", {}, SubjectKind::program};
   check.basis = "what the optimizer makes of the traced gradient, held to 2⁻⁵³ (|before| + |after|)";
 
   const OptimizerDef& optimizer = registry.optimizers.at(experiment.optimizer.type);
