@@ -93,16 +93,11 @@ template <class F>
 KernelFault adam(F f) {
   return wrong([f](const auto& v) {
     for (std::size_t i = 0; i < v.count(); ++i) {
-      const AdamStep s{v.in(0)[i],
-                       v.in(1)[i],
-                       v.out(1)[i],
-                       v.out(2)[i],
-                       v.in(4)[0],
-                       static_cast<double>(v.index(5)[0]),
-                       v.field("beta1"),
-                       v.field("beta2"),
-                       v.field("epsilon"),
-                       v.field("weight_decay")};
+      const AdamStep s{v.in(0)[i],         v.in(1)[i],
+                       v.out(1)[i],        v.out(2)[i],
+                       v.in(4)[0],         static_cast<double>(v.index(5)[0]),
+                       v.field("beta1"),   v.field("beta2"),
+                       v.field("epsilon"), v.field("weight_decay")};
       v.out()[i] = static_cast<std::remove_pointer_t<decltype(v.out())>>(f(s));
     }
   });
@@ -137,8 +132,8 @@ void wrong_divisor(const V& v, bool lower_edge_alone) {
       for (std::int64_t j = 0; j < y[3]; ++j) {
         // The padding behind is taken to be as wide as the one before.
         const double all = static_cast<double>(window.height.size * window.width.size);
-        const double seen = inside(window.height, i, window.height.before) *
-                            inside(window.width, j, window.width.before);
+        const double seen =
+            inside(window.height, i, window.height.before) * inside(window.width, j, window.width.before);
         v.out()[(p * y[2] + i) * y[3] + j] *=
             static_cast<std::remove_pointer_t<decltype(v.out())>>(all / std::max(seen, 1.0));
       }
@@ -165,29 +160,34 @@ KernelFault dilated_shifted() {
   });
 }
 
+// f(row k of the gradient, the row that it goes to, elements of each); rows that are none are passed over, as
+// by the op.
+template <class V, class F>
+void for_each_row(const V& v, F f) {
+  const auto rows = static_cast<std::uint32_t>(v.result()[0]);
+  const auto row = static_cast<std::size_t>(v.result().count(1, v.result().rank()));
+  for (std::size_t k = 0; k < v.run.inputs[1].count(); ++k) {
+    const auto to = static_cast<std::uint32_t>(v.index(1)[k]);
+    if (to < rows) f(v.in(0) + k * row, v.out() + to * row, row);
+  }
+}
+
 // Rows that occur twice keep what came last.
 template <class V>
 void last_row_wins(const V& v) {
-  const auto row = static_cast<std::size_t>(v.result().count(1, v.result().rank()));
-  for (std::size_t k = 0; k < v.run.inputs[1].count(); ++k) {
-    std::copy_n(v.in(0) + k * row, row, v.out() + static_cast<std::size_t>(v.index(1)[k]) * row);
-  }
+  for_each_row(v, [](const auto* from, auto* to, std::size_t row) { std::copy_n(from, row, to); });
 }
 
-float to_bfloat16(float x) {
-  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0xffff0000U);
-}
+float to_bfloat16(float x) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0xffff0000U); }
 
 template <class V>
 void rows_in_bfloat16(const V& v) {
-  const auto row = static_cast<std::size_t>(v.result().count(1, v.result().rank()));
   using T = std::remove_pointer_t<decltype(v.out())>;
   std::fill_n(v.out(), v.count(), T(0));
-  for (std::size_t k = 0; k < v.run.inputs[1].count(); ++k) {
-    T* const to = v.out() + static_cast<std::size_t>(v.index(1)[k]) * row;
+  for_each_row(v, [](const T* from, T* to, std::size_t row) {
     for (std::size_t j = 0; j < row; ++j)
-      to[j] = static_cast<T>(to_bfloat16(static_cast<float>(to[j] + v.in(0)[k * row + j])));
-  }
+      to[j] = static_cast<T>(to_bfloat16(static_cast<float>(to[j] + from[j])));
+  });
 }
 
 // Half the square on every difference below the threshold, however far below zero.
@@ -225,11 +225,13 @@ std::vector<Report> reports() {
   const auto everywhere = [](const Fields&) { return true; };
   const auto strided = [](const Fields& fields) { return fields.integers("stride")[0] > 1; };
   return {
-      {"epsilon under the correction", 6, "adam_update", "tensorflow/tensorflow#9047", adam([](const AdamStep& s) {
+      {"epsilon under the correction", 6, "adam_update", "tensorflow/tensorflow#9047",
+       adam([](const AdamStep& s) {
          const double root = (std::sqrt(s.v) + s.epsilon) / std::sqrt(s.correction(s.beta2));
          return s.w - s.rate * s.m / s.correction(s.beta1) / root;
        })},
-      {"epsilon under the correction", 6, "adamw_update", "pytorch/pytorch#22628", adam([](const AdamStep& s) {
+      {"epsilon under the correction", 6, "adamw_update", "pytorch/pytorch#22628",
+       adam([](const AdamStep& s) {
          const double root = (std::sqrt(s.v) + s.epsilon) / std::sqrt(s.correction(s.beta2));
          return s.w * (1 - s.rate * s.decay) - s.rate * s.m / s.correction(s.beta1) / root;
        })},
@@ -240,19 +242,22 @@ std::vector<Report> reports() {
          const double g = s.decay * s.w;
          const double m = s.m + (1 - s.beta1) * g;
          const double v = s.v + (1 - s.beta2) * (2 * s.g * g + g * g);
-         return s.w - s.rate * m / s.correction(s.beta1) /
-                          (std::sqrt(v / s.correction(s.beta2)) + s.epsilon);
+         return s.w - s.rate * m / s.correction(s.beta1) / (std::sqrt(v / s.correction(s.beta2)) + s.epsilon);
        })},
       {"decay without the rate", 6, "adamw_update", "egg-west/AdamW-pytorch#1", adam([](const AdamStep& s) {
-         return s.w * (1 - s.decay) - s.rate * s.m / s.correction(s.beta1) /
-                                          (std::sqrt(s.v / s.correction(s.beta2)) + s.epsilon);
+         return s.w * (1 - s.decay) -
+                s.rate * s.m / s.correction(s.beta1) / (std::sqrt(s.v / s.correction(s.beta2)) + s.epsilon);
        })},
       {"smoothing over the other classes", 2, "softmax_cross_entropy", "mindspore-ai/mindspore#73",
        taken("label_smoothing",
-             [](const Site& site, double e) { return std::min(1.0, e * classes(site) / (classes(site) - 1)); })},
+             [](const Site& site, double e) {
+               return std::min(1.0, e * classes(site) / (classes(site) - 1));
+             })},
       {"smoothing over the other classes", 2, "softmax_cross_entropy_grad", "fastai/fastai#1814",
        taken("label_smoothing",
-             [](const Site& site, double e) { return std::min(1.0, e * classes(site) / (classes(site) - 1)); })},
+             [](const Site& site, double e) {
+               return std::min(1.0, e * classes(site) / (classes(site) - 1));
+             })},
       {"smoothing of the target alone", 2, "softmax_cross_entropy", "ildoonet/pytorch-randaugment#30",
        taken("label_smoothing", [](const Site& site, double e) { return e / classes(site); })},
       {"scaled by the rate", 23, "dropout", "lmjohns3/theanets#123", wrong([](const auto& v) {
@@ -274,8 +279,10 @@ std::vector<Report> reports() {
        wrong([](const auto& v) { wrong_divisor(v, true); })},
       {"divided as if windows were whole", 9, "avg_pool2d", "robertknight/rten#1456",
        wrong([](const auto& v) { wrong_divisor(v, false); })},
-      {"groups in another order", 9, "conv2d_grad_weight", "pytorch/pytorch#51430", groups_turned(everywhere)},
-      {"groups in another order if strided", 9, "conv2d_grad_input", "ml-explore/mlx#3800", groups_turned(strided)},
+      {"groups in another order", 9, "conv2d_grad_weight", "pytorch/pytorch#51430",
+       groups_turned(everywhere)},
+      {"groups in another order if strided", 9, "conv2d_grad_input", "ml-explore/mlx#3800",
+       groups_turned(strided)},
       {"shifted where dilated", 9, "conv2d", "Tencent/ncnn#75", dilated_shifted()},
       {"shifted where dilated", 9, "conv2d_grad_input", "Theano/Theano#4729", dilated_shifted()},
       {"last of repeated rows", 11, "gather_grad", "pymc-devs/pytensor#2242",
@@ -283,7 +290,8 @@ std::vector<Report> reports() {
       {"repeated rows in bfloat16", 18, "gather_grad", "tenstorrent/tt-metal#53386",
        wrong([](const auto& v) { rows_in_bfloat16(v); })},
       {"variance of a sample", 6, "batch_norm", "keras-team/keras#8982", wrong([](const auto& v) {
-         const double n = static_cast<double>(v.count()) / static_cast<double>(std::max<std::size_t>(1, v.count(2)));
+         const double n =
+             static_cast<double>(v.count()) / static_cast<double>(std::max<std::size_t>(1, v.count(2)));
          using T = std::remove_pointer_t<decltype(v.out())>;
          for (std::size_t i = 0; i < v.count(2) && n > 1; ++i)
            v.out(2)[i] = static_cast<T>(v.out(2)[i] * n / (n - 1));
@@ -321,8 +329,9 @@ std::vector<RuleReport> rule_reports() {
        [](Vjp& d) {
          const double rate = d.fields().number("rate");
          if (rate < 1)
-           d.add(0, d.graph().apply("mul", {d.cotangent(), d.graph().constant(1 / (1 - rate), d.cotangent().dtype(),
-                                                                               d.cotangent().shape())}));
+           d.add(0, d.graph().apply("mul",
+                                    {d.cotangent(), d.graph().constant(1 / (1 - rate), d.cotangent().dtype(),
+                                                                       d.cotangent().shape())}));
        }},
       {"ties to both", 20, "maximum", "pytorch/pytorch#56734", [](Vjp& d) { all_to_both(d, "maximum"); }},
       {"ties to both", 20, "minimum", "Theano/Theano#6470", [](Vjp& d) { all_to_both(d, "minimum"); }},
