@@ -45,6 +45,14 @@ TEST(Mutants, FaultsAtExactlyZeroAreCaught) {
   EXPECT_TRUE(result.ok()) << result.to_string();
 }
 
+// Known values have indices far outside, which these faults must not follow.
+TEST(Mutants, FaultsInRepeatedRowsAreCaught) {
+  const Measurement result = measured("gather_grad and repeated");
+  EXPECT_GT(result.verdicts.size(), 3U);
+  EXPECT_EQ(survivors(result), "");
+  EXPECT_TRUE(result.ok()) << result.to_string();
+}
+
 TEST(Mutants, CorrectCodeRaisesNoAlarm) {
   const Measurement result =
       measured("zeros and (linear or batch_norm or softmax or concat or adam_update or where)");
