@@ -30,7 +30,7 @@ std::vector<std::int64_t> doubled_ranks(std::span<const double> x, std::span<con
   tied = 0;
   std::vector<std::int64_t> ranks;
   for (const double value : all) {
-    const auto [first, last] = std::ranges::equal_range(ascending, value);
+    const auto [first, last] = std::equal_range(ascending.begin(), ascending.end(), value);
     ranks.push_back((first - ascending.begin()) + (last - ascending.begin()) + 1);
     const auto t = static_cast<double>(last - first);
     tied += t * t - 1;  // each of the t members of a group adds a t-th of t³ − t
