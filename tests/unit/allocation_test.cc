@@ -1,65 +1,15 @@
-// A training step takes no memory: operator new is counted over a hundred steps with uneven batches,
+// A training step takes no memory: allocations are counted over a hundred steps with uneven batches,
 // augmentation, dropout, a schedule and kept states. (oneDNN's own library is not ours to count.)
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstddef>
-#include <cstdlib>
 #include <map>
-#include <new>
 
+#include "assay/allocation_count.h"
 #include "assay/data/batches.h"
 #include "assay/experiment/divergence.h"
 #include "assay/experiment/step.h"
+#include "support/requirement.h"
 #include "unit/experiment_files.h"
-
-namespace {
-std::atomic<bool> counting{false};
-std::atomic<int> allocations{0};
-
-void* counted(std::size_t bytes, std::size_t alignment, const std::nothrow_t&) noexcept {
-  if (counting.load(std::memory_order_relaxed)) ++allocations;
-  const std::size_t whole = (bytes + alignment - 1) / alignment * alignment;
-  return std::aligned_alloc(alignment, whole == 0 ? alignment : whole);
-}
-
-void* counted(std::size_t bytes, std::size_t alignment) {
-  if (void* memory = counted(bytes, alignment, std::nothrow)) return memory;
-  throw std::bad_alloc();
-}
-}  // namespace
-
-// Every form: AddressSanitizer brings its own of those that a program does not replace, and they do not go
-// with free().
-
-void* operator new(std::size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
-void* operator new[](std::size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return counted(bytes, static_cast<std::size_t>(alignment));
-}
-void* operator new[](std::size_t bytes, std::align_val_t alignment) {
-  return counted(bytes, static_cast<std::size_t>(alignment));
-}
-void* operator new(std::size_t bytes, const std::nothrow_t& tag) noexcept {
-  return counted(bytes, alignof(std::max_align_t), tag);
-}
-void* operator new[](std::size_t bytes, const std::nothrow_t& tag) noexcept {
-  return counted(bytes, alignof(std::max_align_t), tag);
-}
-void* operator new(std::size_t bytes, std::align_val_t alignment, const std::nothrow_t& tag) noexcept {
-  return counted(bytes, static_cast<std::size_t>(alignment), tag);
-}
-void* operator new[](std::size_t bytes, std::align_val_t alignment, const std::nothrow_t& tag) noexcept {
-  return counted(bytes, static_cast<std::size_t>(alignment), tag);
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 
 namespace assay {
 namespace {
@@ -67,6 +17,7 @@ namespace {
 using AllocationTest = ExperimentTest;
 
 TEST_F(AllocationTest, AStepAllocatesNothing) {
+  ASSAY_NEEDS(cli::can_count_allocations(), "malloc that can be replaced, as under no sanitizer");
   for (const std::string backend : {"reference", "eigen", "openmp"}) {
     if (registry_.backends.find(backend) == nullptr) continue;
     const Experiment experiment = read(
@@ -88,14 +39,15 @@ TEST_F(AllocationTest, AStepAllocatesNothing) {
         problem.data().train,
         {.batch_size = 8, .shuffle = true, .augmentation = Augmentation(experiment.data.augment)});
     std::map<std::int64_t, Program> programs;
-    allocations = 0;
-    counting = true;
-    for (const std::int64_t rows : {8, 4}) {
-      programs.emplace(rows, Program::compile(problem.model().training_graph(rows, DType::f32),
-                                              problem.backends(), states, arena, problem.compile_options()));
+    {
+      const cli::AllocationCount allocations;
+      for (const std::int64_t rows : {8, 4}) {
+        programs.emplace(
+            rows, Program::compile(problem.model().training_graph(rows, DType::f32), problem.backends(),
+                                   states, arena, problem.compile_options()));
+      }
+      EXPECT_GT(allocations.value(), 0) << "compiling is seen to allocate";
     }
-    counting = false;
-    EXPECT_GT(allocations, 0) << "compiling is seen to allocate";
     StepRunner runner(problem, batches, programs, 102);
     DivergenceTracker tracker(states, 0, 0, 0);
     const auto epochs = [&](std::int64_t first, std::int64_t last) {
@@ -108,11 +60,9 @@ TEST_F(AllocationTest, AStepAllocatesNothing) {
       }
     };
     epochs(0, 1);
-    allocations = 0;
-    counting = true;
+    const cli::AllocationCount allocations;
     epochs(1, 35);
-    counting = false;
-    EXPECT_EQ(allocations, 0) << backend;
+    EXPECT_EQ(allocations.value(), 0) << backend;
   }
 }
 
