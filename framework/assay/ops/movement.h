@@ -22,7 +22,8 @@ Value slice(Value x, std::int64_t axis, std::int64_t start, std::int64_t stop);
 std::vector<Value> split(Value x, std::int64_t axis, std::span<const std::int64_t> extents);
 /// Zeros before and after along an axis.
 Value pad(Value x, std::int64_t axis, std::int64_t before, std::int64_t after);
-/// Rows of a table [V, D…] by an i32 index of any shape: [index…, D…]. Indices outside [0, V) yield NaN rows.
+/// Rows of a table [V, D…] by an i32 index of any shape: [index…, D…]. Indices outside [0, V) yield NaN rows
+/// and pass no gradient on: what is added to row i of the gradient is that of every index equal to i.
 Value gather(Value table, Value index);
 
 void register_movement_ops(OpTable& ops, const std::string& owner);

@@ -33,7 +33,8 @@
 namespace assay {
 
 /// How a value lies in memory. Canonical is dense and row-major; any other layout is private to the backend
-/// that named it.
+/// that named it. Where such a buffer holds more than the elements, a kernel leaves that padding as the
+/// backend's reorder does: readers may count on it (zeros that enter a product, say).
 struct Layout {
   std::string key;  ///< empty: canonical
   std::size_t bytes =
