@@ -25,7 +25,7 @@ UpdateSettings settings_of(const Site& site) {
 // `run` takes the settings, the number of elements and the buffers.
 template <class T, class Run>
 Plan plan_update(const Site& site, const Kernels<T>& kernels, std::vector<InPlace> in_place, Run run) {
-  Plan plan = make_plan(implementation("chunks", kernels), [s = settings_of(site), n = site.output().count(),
+  Plan plan = make_plan(implementation("packet", kernels), [s = settings_of(site), n = site.output().count(),
                                                             run](const Io& io) { run(s, n, io); });
   plan.in_place = std::move(in_place);
   return plan;

@@ -1,46 +1,63 @@
-// Optimizer updates (PyTorch's formulas), element by element, in chunks that stay in the first-level cache
-// between the statements of a formula.
+// Optimizer updates (PyTorch's formulas), a packet of elements at a time: an element is read once, and stays
+// in registers until the last line of its formula. Array expressions would make a pass of every result.
+// Packets are the processor's vectors, which have the operators of numbers.
 #include <cmath>
 
 #include "backends/eigen/isa/eigen_isa.h"
 #include "backends/eigen/isa/families.h"
-#include "backends/eigen/isa/square_root.h"
+#include "backends/eigen/isa/functions.h"
 
 namespace assay::eigen::ASSAY_ISA {
 namespace {
 
+// Access to all elements of a packet ...
 template <class T>
-using Run = Eigen::Map<Eigen::Array<T, Eigen::Dynamic, 1>>;
+struct WholePacket {
+  PacketOf<T> load(const T* from) const { return packet::ploadu<PacketOf<T>>(from); }
+  void store(T* to, const PacketOf<T>& value) const { packet::pstoreu(to, value); }
+};
+// ... and to its first ones.
 template <class T>
-using ConstRun = Eigen::Map<const Eigen::Array<T, Eigen::Dynamic, 1>>;
+struct PartOfPacket {
+  Index count;
+  PacketOf<T> load(const T* from) const { return load_partial(from, count); }
+  void store(T* to, const PacketOf<T>& value) const { store_partial(to, value, count); }
+};
 
-// Chunks are so short that the processor asks for the memory of the next one while it divides in this one.
-template <class F>
-void for_each_chunk(Index n, F f) {
-  constexpr Index chunk = 128;
-  for (Index i = 0; i < n; i += chunk) f(i, n - i < chunk ? n - i : chunk);
+// f(i, access) for the packet that begins at element i.
+template <class T, class F>
+void for_each_packet(Index n, F f) {
+  constexpr Index width = packet::packet_traits<T>::size;
+  Index i = 0;
+  for (; i + width <= n; i += width) f(i, WholePacket<T>{});
+  if (i < n) f(i, PartOfPacket<T>{n - i});
+}
+
+template <class T>
+PacketOf<T> splat(double number) {
+  return constant<PacketOf<T>>(number);
 }
 
 template <class T>
 void sgd(const UpdateSettings& s, Index n, const T* w, const T* g, T learning_rate, T* w_next) {
-  const ConstRun<T> weight(w, n), gradient(g, n);
-  Run<T>(w_next, n) = weight - learning_rate * (gradient + static_cast<T>(s.weight_decay) * weight);
+  const auto rate = splat<T>(learning_rate), decay = splat<T>(s.weight_decay);
+  for_each_packet<T>(n, [=](Index i, auto access) {
+    const auto weight = access.load(w + i);
+    access.store(w_next + i, weight - rate * (access.load(g + i) + decay * weight));
+  });
 }
 
 template <class T>
 void sgd_momentum(const UpdateSettings& s, Index n, const T* w, const T* g, const T* velocity,
                   T learning_rate, T* w_next, T* velocity_next) {
-  const auto momentum = static_cast<T>(s.momentum), decay = static_cast<T>(s.weight_decay);
-  for_each_chunk(n, [=](Index i, Index length) {
-    const ConstRun<T> weight(w + i, length), gradient(g + i, length), before(velocity + i, length);
-    Run<T> after(velocity_next + i, length), result(w_next + i, length);
-    const auto decayed = gradient + decay * weight;
-    after = momentum * before + decayed;
-    if (s.nesterov) {
-      result = weight - learning_rate * (decayed + momentum * after);
-    } else {
-      result = weight - learning_rate * after;
-    }
+  const auto rate = splat<T>(learning_rate), decay = splat<T>(s.weight_decay),
+             momentum = splat<T>(s.momentum);
+  for_each_packet<T>(n, [=, nesterov = s.nesterov](Index i, auto access) {
+    const auto weight = access.load(w + i);
+    const auto gradient = access.load(g + i) + decay * weight;
+    const auto after = momentum * access.load(velocity + i) + gradient;
+    access.store(w_next + i, weight - rate * (nesterov ? gradient + momentum * after : after));
+    access.store(velocity_next + i, after);
   });
 }
 
@@ -54,54 +71,53 @@ double one_minus_power(double beta, std::int32_t step) {
 template <class T>
 void adam(const UpdateSettings& s, Index n, const T* w, const T* g, const T* m, const T* v, T learning_rate,
           std::int32_t step, T* w_next, T* m_next, T* v_next) {
-  const auto beta1 = static_cast<T>(s.beta1), beta2 = static_cast<T>(s.beta2),
-             epsilon = static_cast<T>(s.epsilon);
-  const auto rest1 = static_cast<T>(1.0 - s.beta1), rest2 = static_cast<T>(1.0 - s.beta2);
-  const auto rate = static_cast<T>(static_cast<double>(learning_rate) / one_minus_power(s.beta1, step));
+  const auto beta1 = splat<T>(s.beta1), beta2 = splat<T>(s.beta2), epsilon = splat<T>(s.epsilon);
+  const auto rest1 = splat<T>(1.0 - s.beta1), rest2 = splat<T>(1.0 - s.beta2);
+  const auto rate = splat<T>(static_cast<double>(learning_rate) / one_minus_power(s.beta1, step));
   // A division costs as much as the memory that an element goes through: one is left in the loop.
-  const auto correction = static_cast<T>(1.0 / one_minus_power(s.beta2, step));
-  const T decay = s.decoupled ? T(0) : static_cast<T>(s.weight_decay);
-  const auto keep =
-      static_cast<T>(s.decoupled ? 1.0 - static_cast<double>(learning_rate) * s.weight_decay : 1.0);
-  for_each_chunk(n, [=](Index i, Index length) {
-    const ConstRun<T> weight(w + i, length), gradient(g + i, length), m_before(m + i, length),
-        v_before(v + i, length);
-    Run<T> m_after(m_next + i, length), v_after(v_next + i, length);
-    const auto decayed = gradient + decay * weight;
-    m_after = beta1 * m_before + rest1 * decayed;
-    v_after = beta2 * v_before + rest2 * decayed.square();
-    Run<T>(w_next + i, length) =
-        keep * weight - rate * m_after / (square_root(v_after * correction) + epsilon);
+  const auto correction = splat<T>(1.0 / one_minus_power(s.beta2, step));
+  const auto decay = splat<T>(s.decoupled ? 0.0 : s.weight_decay);
+  const auto keep = splat<T>(s.decoupled ? 1.0 - static_cast<double>(learning_rate) * s.weight_decay : 1.0);
+  for_each_packet<T>(n, [=](Index i, auto access) {
+    const auto weight = access.load(w + i);
+    const auto gradient = access.load(g + i) + decay * weight;
+    const auto first = beta1 * access.load(m + i) + rest1 * gradient;
+    const auto second = beta2 * access.load(v + i) + rest2 * (gradient * gradient);
+    const auto deviation = packet::psqrt(second * correction) + epsilon;
+    access.store(w_next + i, keep * weight - rate * first / deviation);
+    access.store(m_next + i, first);
+    access.store(v_next + i, second);
   });
 }
 
 template <class T>
 void rmsprop(const UpdateSettings& s, Index n, const T* w, const T* g, const T* squares, T learning_rate,
              T* w_next, T* squares_next) {
-  const auto decay = static_cast<T>(s.decay), rest = static_cast<T>(1.0 - s.decay);
-  const auto epsilon = static_cast<T>(s.epsilon), weight_decay = static_cast<T>(s.weight_decay);
-  for_each_chunk(n, [=](Index i, Index length) {
-    const ConstRun<T> weight(w + i, length), gradient(g + i, length), before(squares + i, length);
-    Run<T> after(squares_next + i, length);
-    const auto decayed = gradient + weight_decay * weight;
-    after = decay * before + rest * decayed.square();
-    Run<T>(w_next + i, length) = weight - learning_rate * (decayed / (square_root(after) + epsilon));
+  const auto keep = splat<T>(s.decay), rest = splat<T>(1.0 - s.decay), epsilon = splat<T>(s.epsilon);
+  const auto rate = splat<T>(learning_rate), decay = splat<T>(s.weight_decay);
+  for_each_packet<T>(n, [=](Index i, auto access) {
+    const auto weight = access.load(w + i);
+    const auto gradient = access.load(g + i) + decay * weight;
+    const auto after = keep * access.load(squares + i) + rest * (gradient * gradient);
+    access.store(w_next + i, weight - rate * (gradient / (packet::psqrt(after) + epsilon)));
+    access.store(squares_next + i, after);
   });
 }
 
 template <class T>
 void rmsprop_momentum(const UpdateSettings& s, Index n, const T* w, const T* g, const T* squares,
                       const T* buffer, T learning_rate, T* w_next, T* squares_next, T* buffer_next) {
-  const auto decay = static_cast<T>(s.decay), rest = static_cast<T>(1.0 - s.decay);
-  const auto epsilon = static_cast<T>(s.epsilon), weight_decay = static_cast<T>(s.weight_decay);
-  const auto momentum = static_cast<T>(s.momentum);
-  for_each_chunk(n, [=](Index i, Index length) {
-    const ConstRun<T> weight(w + i, length), gradient(g + i, length), before(squares + i, length);
-    Run<T> after(squares_next + i, length), velocity(buffer_next + i, length);
-    const auto decayed = gradient + weight_decay * weight;
-    after = decay * before + rest * decayed.square();
-    velocity = momentum * ConstRun<T>(buffer + i, length) + decayed / (square_root(after) + epsilon);
-    Run<T>(w_next + i, length) = weight - learning_rate * velocity;
+  const auto keep = splat<T>(s.decay), rest = splat<T>(1.0 - s.decay), epsilon = splat<T>(s.epsilon);
+  const auto rate = splat<T>(learning_rate), decay = splat<T>(s.weight_decay),
+             momentum = splat<T>(s.momentum);
+  for_each_packet<T>(n, [=](Index i, auto access) {
+    const auto weight = access.load(w + i);
+    const auto gradient = access.load(g + i) + decay * weight;
+    const auto after = keep * access.load(squares + i) + rest * (gradient * gradient);
+    const auto velocity = momentum * access.load(buffer + i) + gradient / (packet::psqrt(after) + epsilon);
+    access.store(w_next + i, weight - rate * velocity);
+    access.store(squares_next + i, after);
+    access.store(buffer_next + i, velocity);
   });
 }
 
