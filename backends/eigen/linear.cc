@@ -28,6 +28,8 @@ Offer offer_linear(const Site& site, const Kernels<T>& kernels) {
   return plan;
 }
 
+static_assert(kWholeDepth >= kDescentTerms, "the weight would be rounded once for each block of terms");
+
 // w ← w − η A B: the product is added to the old weight.
 template <class T>
 Offer offer_descent(const Site& site, const Kernels<T>& kernels) {

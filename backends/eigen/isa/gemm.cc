@@ -6,6 +6,8 @@
 // the additions depends on the shapes alone, not on the cache sizes that Eigen reads from the processor.
 #include "backends/eigen/isa/gemm.h"
 
+#include <algorithm>
+
 #include "backends/eigen/isa/eigen_isa.h"
 
 namespace assay::eigen::ASSAY_ISA {
@@ -16,9 +18,11 @@ using Eigen::RowMajor;
 
 // Bytes of one packed block: two of them share a second-level cache with a part of C.
 constexpr Index kBlockBytes = 384 * 1024;
-// Longer dot products per block gain nothing once the latency of loading C is hidden (as Eigen caps it for
-// threads).
-constexpr Index kMaxDepth = 320;
+// Bytes of a packed block that no other operand is packed anew for: less memory, and nearer to the processor.
+constexpr Index kLoneBlockBytes = 64 * 1024;
+// Longer dot products per block gain nothing once the latency of loading C is hidden; what they add to the
+// scratch of a small product is a part of all its memory.
+constexpr Index kMaxDepth = 128;
 
 // Multiply-adds that are done before a packed or vectorised kernel has been set up.
 constexpr Index kTinyProduct = 64;
@@ -87,10 +91,13 @@ Gemm plan_gemm(Index m, Index n, Index k, bool transpose_a, bool transpose_b) {
   Gemm p{m, n, k, transpose_a, transpose_b};
   if (m <= 1 || n <= 1 || k == 0) return p;
   const auto width = static_cast<Index>(sizeof(T));
-  p.block_k = even_block(k, kMaxDepth, 8);
-  const Index rows_in_block = kBlockBytes / (p.block_k * width);
-  p.block_n = even_block(n, rows_in_block / Traits::mr * Traits::mr, Traits::mr);
-  p.block_m = even_block(m, rows_in_block / Traits::nr * Traits::nr, Traits::nr);
+  p.block_k = k <= kWholeDepth ? k : even_block(k, kMaxDepth, 8);
+  const auto block = [&](Index extent, Index bytes, Index step) {
+    return even_block(extent, std::max(bytes / (p.block_k * width) / step, Index{1}) * step, step);
+  };
+  p.block_m = block(m, kBlockBytes, Traits::nr);
+  const bool lone = p.block_k == k && p.block_m == m;  // op(A) is packed once, for all blocks of op(B)
+  p.block_n = block(n, lone ? kLoneBlockBytes : kBlockBytes, Traits::mr);
   p.scratch_bytes = aligned(static_cast<std::size_t>(p.block_n * p.block_k * width)) +
                     aligned(static_cast<std::size_t>(p.block_k * p.block_m * width));
   return p;

@@ -19,6 +19,9 @@ constexpr std::size_t aligned(std::size_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
+/// Up to so many terms of a product are added up before they meet what C holds.
+inline constexpr Index kWholeDepth = 256;
+
 /// C += op(A) op(B) with C [m, n], op(A) [m, k], op(B) [k, n], all dense and row-major; op is the transpose
 /// where asked.
 struct Gemm {
