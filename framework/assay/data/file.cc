@@ -85,7 +85,9 @@ bool write_all(int descriptor, std::span<const std::byte> bytes) {
 bool holds(const std::filesystem::path& path, std::span<const std::span<const std::byte>> parts) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.number() < 0) return false;
-  std::vector<std::byte> buffer(std::size_t{1} << 20);
+  std::size_t longest = 1;
+  for (const std::span<const std::byte> part : parts) longest = std::max(longest, part.size());
+  std::vector<std::byte> buffer(std::min(longest, std::size_t{1} << 20));
   const auto read_some = [&](std::size_t most) {
     ssize_t got = 0;
     do got = ::read(file.number(), buffer.data(), std::min(most, buffer.size()));

@@ -87,9 +87,14 @@ std::shared_ptr<const SourceText> read_source(const fs::path& path, Diagnostics&
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   if (!file) return fail(std::generic_category().message(errno), "");
-  std::string text(SourceText::kMaxBytes + 1, '\0');  // also of a pipe, or of a device that never ends
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
+  std::string text;
+  while (file && text.size() <= SourceText::kMaxBytes) {  // also a pipe, or a device that never ends
+    constexpr std::size_t kPiece = std::size_t{1} << 14;
+    const std::size_t before = text.size();
+    text.resize(before + kPiece);
+    file.read(text.data() + before, kPiece);
+    text.resize(before + static_cast<std::size_t>(file.gcount()));
+  }
   if (file.bad()) return fail(std::generic_category().message(errno), "");
   if (text.size() > SourceText::kMaxBytes) {
     return fail("it is larger than 1 MiB",

@@ -5,8 +5,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
+#include <memory>
+#include <mutex>
 #include <span>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "assay/core/named_table.h"
@@ -60,6 +65,50 @@ struct Case {
   Fields fields{};
 };
 
+/// Cases as a list, or as a function that makes the list when somebody first reads it: verification does, and
+/// nothing that only trains should wait for thousands of them. Copies share the list.
+class Cases {
+ public:
+  Cases() = default;
+  Cases(std::initializer_list<Case> all) : Cases(std::vector<Case>(all)) {}
+  Cases(std::vector<Case> all) : Cases([all = std::move(all)] { return all; }) {}
+  template <class Make>
+  requires std::is_invocable_r_v<std::vector<Case>, Make> Cases(Make make)
+      : list_(std::make_shared<List>(std::move(make))) {}
+
+  operator const std::vector<Case>&() const { return all(); }
+  auto begin() const { return all().begin(); }
+  auto end() const { return all().end(); }
+  bool empty() const { return all().empty(); }
+  std::size_t size() const { return all().size(); }
+  const Case* data() const { return all().data(); }
+  const Case& front() const { return all().front(); }
+  const Case& back() const { return all().back(); }
+  void push_back(Case added) {
+    std::vector<Case> list = all();
+    list.push_back(std::move(added));
+    *this = Cases(std::move(list));
+  }
+
+ private:
+  struct List {
+    explicit List(std::function<std::vector<Case>()> make) : make(std::move(make)) {}
+    std::function<std::vector<Case>()> make;
+    std::once_flag made;
+    std::vector<Case> all;
+  };
+  const std::vector<Case>& all() const {
+    static const std::vector<Case> none;
+    if (!list_) return none;
+    std::call_once(list_->made, [this] {
+      list_->all = list_->make();
+      list_->make = nullptr;
+    });
+    return list_->all;
+  }
+  std::shared_ptr<List> list_;
+};
+
 /// An operand that leaves the other one as it is: where input `operand` is `value` everywhere and output 0
 /// has the spec of the other input, output 0 is that input to the last bit.
 struct Neutral {
@@ -77,7 +126,7 @@ struct OpDef {
   InferRule infer;
   DerivativeRule derivative{};  ///< empty: differentiated through `expand`, or not differentiable
   ExpandRule expand{};          ///< empty: the op is atomic
-  std::vector<Case> cases{};
+  Cases cases{};
 
   bool view = false;        ///< output 0 is input 0 under another shape: no kernel runs
   bool activation = false;  ///< x -> y, one function of every element: a layer of that name stands for it

@@ -93,7 +93,7 @@ OpDef activation_op(const ActivationInfo& info) {
     const Value kept = by == DerivativeBy::output ? d.output() : d.input(0);
     d.add(0, d.graph().apply(grad, {d.cotangent(), kept}, d.fields()));
   };
-  op.cases = activation_cases(info, false);
+  op.cases = [info] { return activation_cases(info, false); };
   op.activation = true;
   op.polynomial = info.polynomial;
   return op;
@@ -115,7 +115,7 @@ OpDef activation_grad_op(const ActivationInfo& info, ExpandRule expand) {
       d.add(0, d.graph().apply(name, {d.cotangent(), d.input(1)}, d.fields()));
     };
   }
-  op.cases = activation_cases(info, true);
+  op.cases = [info] { return activation_cases(info, true); };
   op.polynomial = info.polynomial;
   return op;
 }

@@ -313,7 +313,7 @@ void register_conv_ops(OpTable& ops, const std::string& owner) {
                   {"x", "weight", "bias?"}, "y");
   forward.infer = infer_conv2d;
   forward.derivative = derivative_of_conv2d;
-  forward.cases = convolution_cases(ConvolutionRole::forward);
+  forward.cases = [] { return convolution_cases(ConvolutionRole::forward); };
   forward.multiply_adds = [](const Call& call, std::span<const Spec> outputs) {
     return convolution_work(outputs[0], call.inputs[1].shape);
   };
@@ -329,7 +329,7 @@ void register_conv_ops(OpTable& ops, const std::string& owner) {
                              .minimum = 0});
   by_input.infer = infer_grad_input;
   by_input.derivative = derivative_of_grad_input;
-  by_input.cases = convolution_cases(ConvolutionRole::grad_input);
+  by_input.cases = [] { return convolution_cases(ConvolutionRole::grad_input); };
   by_input.multiply_adds = [](const Call& call, std::span<const Spec>) {
     return convolution_work(call.inputs[0], call.inputs[1].shape);
   };
@@ -345,7 +345,7 @@ void register_conv_ops(OpTable& ops, const std::string& owner) {
                               .minimum = 1});
   by_weight.infer = infer_grad_weight;
   by_weight.derivative = derivative_of_grad_weight;
-  by_weight.cases = convolution_cases(ConvolutionRole::grad_weight);
+  by_weight.cases = [] { return convolution_cases(ConvolutionRole::grad_weight); };
   by_weight.multiply_adds = [](const Call& call, std::span<const Spec> outputs) {
     return convolution_work(call.inputs[0], outputs[0].shape);
   };

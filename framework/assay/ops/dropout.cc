@@ -90,7 +90,7 @@ void register_dropout_ops(OpTable& ops, const std::string& owner) {
                 .maximum = 4294967295.0}};
   op.infer = infer_dropout;
   op.derivative = derivative_of_dropout;
-  op.cases = dropout_cases();
+  op.cases = dropout_cases;
   op.polynomial = true;
   op.undifferentiated = {1, 2};
   add_op(ops, std::move(op), owner);

@@ -112,7 +112,7 @@ OpDef binary(std::string name, std::string formula, DerivativeRule derivative, D
   op.outputs = {"c"};
   op.infer = infer_binary;
   op.derivative = std::move(derivative);
-  op.cases = binary_cases(a, b);
+  op.cases = [=] { return binary_cases(a, b); };
   return op;
 }
 
@@ -124,7 +124,7 @@ OpDef unary(std::string name, std::string formula, DerivativeRule derivative, Do
   op.outputs = {"y"};
   op.infer = infer_unary;
   op.derivative = std::move(derivative);
-  op.cases = unary_cases(domain);
+  op.cases = [=] { return unary_cases(domain); };
   return op;
 }
 
@@ -221,7 +221,7 @@ void register_elementwise_ops(OpTable& ops, const std::string& owner) {
     if (d.wanted(1)) give(d, 1, where(d.input(0), d.cotangent(), zero));
     if (d.wanted(2)) give(d, 2, where(d.input(0), zero, d.cotangent()));
   };
-  select.cases = where_cases();
+  select.cases = where_cases;
   select.polynomial = true;
   put(std::move(select));
 

@@ -187,7 +187,7 @@ void register_linear_ops(OpTable& ops, const std::string& owner) {
   dense.infer = infer_linear;
   dense.derivative = derivative_of_linear;
   dense.expand = expand_linear;
-  dense.cases = linear_cases();
+  dense.cases = linear_cases;
   dense.polynomial = true;
   dense.multiply_adds = linear_work;
   ops.add("linear", std::move(dense), owner);
@@ -202,7 +202,7 @@ void register_linear_ops(OpTable& ops, const std::string& owner) {
       {.name = "transpose_b", .kind = FieldKind::boolean, .summary = "use Bᵀ", .fallback = false}};
   product.infer = infer_matmul;
   product.derivative = derivative_of_matmul;
-  product.cases = matmul_cases();
+  product.cases = matmul_cases;
   product.polynomial = true;
   product.multiply_adds = matmul_work;
   ops.add("matmul", std::move(product), owner);

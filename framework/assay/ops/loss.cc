@@ -157,7 +157,7 @@ OpDef loss(std::string name, std::string formula, DerivativeRule derivative, Exp
   op.infer = infer_pair;
   op.derivative = std::move(derivative);
   op.expand = std::move(expand);
-  op.cases = pair_cases();
+  op.cases = [] { return pair_cases(); };
   return op;
 }
 
@@ -241,11 +241,14 @@ void register_loss_ops(OpTable& ops, const std::string& owner) {
                     .summary = "the error from which on the loss grows linearly",
                     .fallback = 1.0,
                     .minimum = 0.0}};
-  robust.cases = pair_cases({{"delta", 1.0}});
-  for (Case c : pair_cases({{"delta", 0.25}})) {
-    c.label += ", δ = 0.25";
-    robust.cases.push_back(std::move(c));
-  }
+  robust.cases = [] {
+    std::vector<Case> cases = pair_cases({{"delta", 1.0}});
+    for (Case c : pair_cases({{"delta", 0.25}})) {
+      c.label += ", δ = 0.25";
+      cases.push_back(std::move(c));
+    }
+    return cases;
+  };
   add_op(ops, std::move(robust), owner);
 
   OpDef binary = loss("binary_cross_entropy", "L = −1/B Σ (y log σ(z) + (1 − y) log(1 − σ(z)))",
@@ -261,7 +264,7 @@ void register_loss_ops(OpTable& ops, const std::string& owner) {
   classes.fields = {label_smoothing_field()};
   classes.infer = infer_cross_entropy;
   classes.derivative = derivative_of_cross_entropy;
-  classes.cases = cross_entropy_cases(false);
+  classes.cases = [] { return cross_entropy_cases(false); };
   classes.undifferentiated = {1};
   add_op(ops, std::move(classes), owner);
 
@@ -273,7 +276,7 @@ void register_loss_ops(OpTable& ops, const std::string& owner) {
   gradient.fields = {label_smoothing_field()};
   gradient.infer = infer_cross_entropy_grad;
   gradient.derivative = derivative_of_cross_entropy_grad;
-  gradient.cases = cross_entropy_cases(true);
+  gradient.cases = [] { return cross_entropy_cases(true); };
   gradient.polynomial = true;
   gradient.undifferentiated = {2};
   add_op(ops, std::move(gradient), owner);

@@ -125,6 +125,15 @@ std::vector<Case> shape_cases(const std::vector<std::pair<Shape, Shape>>& pairs)
   return cases;
 }
 
+std::vector<Case> reshape_cases() {
+  return shape_cases({{Shape{6}, Shape{2, 3}},
+                      {Shape{2, 3}, Shape{3, 2}},
+                      {Shape{2, 3, 5, 7}, Shape{2, 105}},
+                      {Shape{1}, Shape{}},
+                      {Shape{0, 3}, Shape{3, 0}},
+                      {Shape{4}, Shape{1, 4, 1}}});
+}
+
 std::vector<Case> broadcast_cases() {
   std::vector<std::pair<Shape, Shape>> pairs{{Shape{1}, Shape{17}},
                                              {Shape{3, 1}, Shape{3, 7}},
@@ -256,7 +265,7 @@ std::vector<Case> gather_cases(bool gradient) {
 }
 
 OpDef movement(std::string name, std::string formula, std::vector<FieldDef> fields, InferRule infer,
-               DerivativeRule derivative, std::vector<Case> cases) {
+               DerivativeRule derivative, Cases cases) {
   OpDef op;
   op.name = std::move(name);
   op.formula = std::move(formula);
@@ -317,13 +326,7 @@ void register_movement_ops(OpTable& ops, const std::string& owner) {
 
   OpDef view = movement(
       "reshape", "y = x under another shape", {required("shape", FieldKind::integers, "the new extents")},
-      infer_reshape, [](Vjp& d) { d.add(0, reshape(d.cotangent(), d.input(0).shape())); },
-      shape_cases({{Shape{6}, Shape{2, 3}},
-                   {Shape{2, 3}, Shape{3, 2}},
-                   {Shape{2, 3, 5, 7}, Shape{2, 105}},
-                   {Shape{1}, Shape{}},
-                   {Shape{0, 3}, Shape{3, 0}},
-                   {Shape{4}, Shape{1, 4, 1}}}));
+      infer_reshape, [](Vjp& d) { d.add(0, reshape(d.cotangent(), d.input(0).shape())); }, reshape_cases);
   view.view = true;
   put(std::move(view));
 
@@ -337,12 +340,12 @@ void register_movement_ops(OpTable& ops, const std::string& owner) {
         for (std::int64_t k = 0; k < rank; ++k) inverse[axes[k] < 0 ? axes[k] + rank : axes[k]] = k;
         d.add(0, transpose(d.cotangent(), inverse));
       },
-      transpose_cases()));
+      transpose_cases));
 
   put(movement(
       "broadcast_to", "y = x repeated along axes of extent 1",
       {required("shape", FieldKind::integers, "the new extents")}, infer_broadcast_to,
-      [](Vjp& d) { d.add(0, sum_to(d.cotangent(), d.input(0).shape())); }, broadcast_cases()));
+      [](Vjp& d) { d.add(0, sum_to(d.cotangent(), d.input(0).shape())); }, broadcast_cases));
 
   OpDef join = movement(
       "concat", "y = [x₁, x₂, …] along an axis", {axis_field()}, infer_concat,
@@ -356,7 +359,7 @@ void register_movement_ops(OpTable& ops, const std::string& owner) {
           start += extent;
         }
       },
-      concat_cases());
+      concat_cases);
   join.inputs = {"x*"};
   put(std::move(join));
 
@@ -370,7 +373,7 @@ void register_movement_ops(OpTable& ops, const std::string& owner) {
         const std::int64_t extent = d.input(0).shape()[static_cast<int>(axis)];
         d.add(0, pad(d.cotangent(), axis, d.fields().integer("start"), extent - d.fields().integer("stop")));
       },
-      slice_cases()));
+      slice_cases));
 
   FieldDef before = required("before", FieldKind::integer, "zeros in front");
   FieldDef after = required("after", FieldKind::integer, "zeros behind");
@@ -381,7 +384,7 @@ void register_movement_ops(OpTable& ops, const std::string& owner) {
         const std::int64_t axis = d.fields().integer("axis"), start = d.fields().integer("before");
         d.add(0, slice(d.cotangent(), axis, start, start + d.input(0).shape()[static_cast<int>(axis)]));
       },
-      pad_cases()));
+      pad_cases));
 
   OpDef lookup = movement(
       "gather", "y = table[index]", {}, infer_gather,
@@ -389,7 +392,7 @@ void register_movement_ops(OpTable& ops, const std::string& owner) {
         d.add(0, d.graph().apply("gather_grad", {d.cotangent(), d.input(1)},
                                  {{"count", d.input(0).shape()[0]}}));
       },
-      gather_cases(false));
+      [] { return gather_cases(false); });
   lookup.inputs = {"table", "index"};
   lookup.undifferentiated = {1};
   put(std::move(lookup));
@@ -398,7 +401,7 @@ void register_movement_ops(OpTable& ops, const std::string& owner) {
   count.minimum = 0;
   OpDef scatter = movement(
       "gather_grad", "dtable[index] += dy", {count}, infer_gather_grad,
-      [](Vjp& d) { d.add(0, gather(d.cotangent(), d.input(1))); }, gather_cases(true));
+      [](Vjp& d) { d.add(0, gather(d.cotangent(), d.input(1))); }, [] { return gather_cases(true); });
   scatter.inputs = {"dy", "index"};
   scatter.outputs = {"dtable"};
   scatter.undifferentiated = {1};

@@ -330,11 +330,11 @@ void register_normalize_ops(OpTable& ops, const std::string& owner) {
 
   OpDef batch = normalization("batch_norm", forward_formula + ", μ and σ² over all axes but the channels",
                               {variance_epsilon_field()});
-  batch.cases = batch_cases(NormalizationRole::forward);
+  batch.cases = [] { return batch_cases(NormalizationRole::forward); };
   add_op(ops, std::move(batch), owner);
 
   OpDef batch_gradients = gradients("batch_norm_grad", gradient_formula, {variance_epsilon_field()});
-  batch_gradients.cases = batch_cases(NormalizationRole::gradients);
+  batch_gradients.cases = [] { return batch_cases(NormalizationRole::gradients); };
   add_op(ops, std::move(batch_gradients), owner);
 
   OpDef inference;
@@ -345,17 +345,17 @@ void register_normalize_ops(OpTable& ops, const std::string& owner) {
   inference.fields = {variance_epsilon_field()};
   inference.infer = infer_inference;
   inference.expand = expand_inference;
-  inference.cases = batch_cases(NormalizationRole::inference);
+  inference.cases = [] { return batch_cases(NormalizationRole::inference); };
   add_op(ops, std::move(inference), owner);
 
   OpDef layer = normalization("layer_norm", forward_formula + ", μ and σ² over the axes from 'axis' on",
                               {first_axis_field(), variance_epsilon_field()});
-  layer.cases = layer_cases(NormalizationRole::forward);
+  layer.cases = [] { return layer_cases(NormalizationRole::forward); };
   add_op(ops, std::move(layer), owner);
 
   OpDef layer_gradients =
       gradients("layer_norm_grad", layer_gradient_formula, {first_axis_field(), variance_epsilon_field()});
-  layer_gradients.cases = layer_cases(NormalizationRole::gradients);
+  layer_gradients.cases = [] { return layer_cases(NormalizationRole::gradients); };
   add_op(ops, std::move(layer_gradients), owner);
 }
 

@@ -294,7 +294,7 @@ void register_pool_ops(OpTable& ops, const std::string& owner) {
   largest.derivative = [](Vjp& d) {
     d.add(0, max_pool2d_grad(d.cotangent(), d.output(1), d.input(0).shape()));
   };
-  largest.cases = max_pool_cases(PoolingRole::forward);
+  largest.cases = [] { return max_pool_cases(PoolingRole::forward); };
   add_op(ops, std::move(largest), owner);
 
   // Scattering by an index and gathering by it are adjoint: each is the other's derivative.
@@ -302,7 +302,7 @@ void register_pool_ops(OpTable& ops, const std::string& owner) {
   scatter.fields = {input_field()};
   scatter.infer = infer_max_pool_grad;
   scatter.derivative = [](Vjp& d) { d.add(0, max_pool2d_gather(d.cotangent(), d.input(1))); };
-  scatter.cases = max_pool_cases(PoolingRole::gradient);
+  scatter.cases = [] { return max_pool_cases(PoolingRole::gradient); };
   scatter.undifferentiated = {1};
   add_op(ops, std::move(scatter), owner);
 
@@ -311,7 +311,7 @@ void register_pool_ops(OpTable& ops, const std::string& owner) {
   lookup.derivative = [](Vjp& d) {
     d.add(0, max_pool2d_grad(d.cotangent(), d.input(1), d.input(0).shape()));
   };
-  lookup.cases = max_pool_cases(PoolingRole::gather);
+  lookup.cases = [] { return max_pool_cases(PoolingRole::gather); };
   lookup.undifferentiated = {1};
   add_op(ops, std::move(lookup), owner);
 
@@ -323,7 +323,7 @@ void register_pool_ops(OpTable& ops, const std::string& owner) {
   average.derivative = [](Vjp& d) {
     d.add(0, avg_pool2d_grad(d.cotangent(), d.input(0).shape(), d.fields()));
   };
-  average.cases = avg_pool_cases(PoolingRole::forward);
+  average.cases = [] { return avg_pool_cases(PoolingRole::forward); };
   add_op(ops, std::move(average), owner);
 
   // Linear in dy, and the adjoint of avg_pool2d.
@@ -334,7 +334,7 @@ void register_pool_ops(OpTable& ops, const std::string& owner) {
   spread.fields.push_back(input_field());
   spread.infer = infer_avg_pool_grad;
   spread.derivative = [](Vjp& d) { d.add(0, avg_pool2d(d.cotangent(), averaging_only(d.fields()))); };
-  spread.cases = avg_pool_cases(PoolingRole::gradient);
+  spread.cases = [] { return avg_pool_cases(PoolingRole::gradient); };
   add_op(ops, std::move(spread), owner);
 
   OpDef global = pooling("global_avg_pool", "y_nc = 1/(HW) Σ_hw x_nchw", {"x"}, {"y"});
@@ -343,7 +343,7 @@ void register_pool_ops(OpTable& ops, const std::string& owner) {
   global.expand = [](std::span<const Value> in, const Fields&) {
     return std::vector<Value>{mean(in[0], {2, 3})};
   };
-  global.cases = global_avg_pool_cases();
+  global.cases = global_avg_pool_cases;
   add_op(ops, std::move(global), owner);
 }
 

@@ -91,7 +91,7 @@ OpDef reduction(std::string name, std::string formula, bool empty_allowed, Deriv
                 .fallback = false}};
   op.infer = [empty_allowed](const Call& call) { return infer_reduction(call, empty_allowed); };
   op.derivative = std::move(derivative);
-  op.cases = reduction_cases(empty_allowed);
+  op.cases = [=] { return reduction_cases(empty_allowed); };
   op.polynomial = true;
   return op;
 }

@@ -93,7 +93,7 @@ OpDef softmax_op(std::string name, std::string formula, std::vector<std::string>
                 .kind = FieldKind::integer,
                 .summary = "the axis along which probabilities add up to 1; negative counts from the end",
                 .fallback = std::int64_t{-1}}};
-  op.cases = softmax_cases(op.inputs.size());
+  op.cases = [operands = op.inputs.size()] { return softmax_cases(operands); };
   return op;
 }
 

@@ -104,7 +104,7 @@ std::vector<Case> update_cases(const Update& update) {
 
 OpDef make_op(Update update) {
   OpDef op;
-  op.cases = update_cases(update);
+  op.cases = [update] { return update_cases(update); };
   op.name = std::move(update.name);
   op.formula = std::move(update.formula);
   op.inputs = {"w", "g"};
