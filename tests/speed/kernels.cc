@@ -63,6 +63,9 @@ std::vector<KernelCase> kernel_cases() {
   add_products(all, "d", 128, 1024, 1024);
   add_convolutions(all, "e1", Shape{64, 1, 28, 28}, Shape{20, 1, 5, 5}, 0);
   add_convolutions(all, "e2", Shape{64, 20, 12, 12}, Shape{50, 20, 5, 5}, 0);
+  add_convolutions(all, "f2", Shape{64, 32, 32, 32}, Shape{32, 32, 3, 3}, 1);
+  add_convolutions(all, "f4", Shape{64, 64, 16, 16}, Shape{64, 64, 3, 3}, 1);
+  add_convolutions(all, "f6", Shape{64, 128, 8, 8}, Shape{128, 128, 3, 3}, 1);
   const CaseInput image{Shape{64, 32, 32, 32}}, half{Shape{64, 32, 16, 16}};
   const CaseInput taps{half.shape, Domain::index, 32 * 32};
   const std::vector<std::int64_t> two{2, 2};

@@ -193,6 +193,7 @@ class Pieces {
       const std::int64_t run = smaller(kLanes<T> - lane, smaller(columns - j, pixels - at));
       const std::int64_t h = i * patches.height.stride - patches.height.before;
       at += run;
+      whole_ = whole_ && run == kLanes<T>;
       pieces_[count_++] = {lane_range<T>(static_cast<int>(lane), static_cast<int>(lane + run)),
                            lane + run == kLanes<T> || at == pixels, h, h * pitch + j - lane, j - lane};
       j += run;
@@ -204,6 +205,8 @@ class Pieces {
   }
 
   int count() const { return count_; }
+  /// Whether every piece is a vector, as of rows of a multiple of the lanes.
+  bool whole() const { return whole_; }
 
   /// What tap (channel, p, column offset 0) reads into lane 0 of piece r.
   const T* source(const Patches<T>& patches, std::int64_t channel, std::int64_t p, int r) const {
@@ -213,6 +216,11 @@ class Pieces {
     return h >= 0 && h < image.rows ? inside : image.padding + pieces_[r].column;
   }
 
+  /// copy() where whole().
+  template <class Source>
+  ASSAY_INLINE void copy_whole(const Source& source, T* to) const {
+    for (int r = 0; r < count_; ++r) store(to + r * kLanes<T>, load(source(r)));
+  }
   /// Stores the pixels, whole vectors with zeros behind the last, from source(r).
   template <class Source>
   ASSAY_INLINE void copy(const Source& source, T* to) const {
@@ -235,6 +243,7 @@ class Pieces {
   };
   Piece pieces_[most];
   int count_ = 0;
+  bool whole_ = true;
 };
 
 /// Patches as columns, element (k, column): tap k = (channel, p, q) of the window of pixel `column`.
@@ -269,9 +278,16 @@ struct PatchColumns {
         __builtin_prefetch(pieces.source(patches, channel + 1, p, r));
       }
       TapColumn tap = patches.column(q);
-      for (; q < taps && k < end; ++q, ++k, tap.next(), to += width) {
-        const std::int64_t offset = tap.offset();
-        pieces.copy([&](int r) { return sources[r] + offset; }, to);
+      const auto pack_row = [&](const auto& copy) {
+        for (; q < taps && k < end; ++q, ++k, tap.next(), to += width) {
+          const std::int64_t offset = tap.offset();
+          copy([&](int r) { return sources[r] + offset; });
+        }
+      };
+      if (pieces.whole()) {
+        pack_row([&](const auto& source) { pieces.copy_whole(source, to); });
+      } else {
+        pack_row([&](const auto& source) { pieces.copy(source, to); });
       }
       if (++p == patches.height.taps) {
         p = 0;
