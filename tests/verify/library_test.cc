@@ -2,11 +2,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <csignal>
 #include <memory>
 
 #include "assay/graph/differentiate.h"
 #include "assay/registry/activation.h"
 #include "assay/verify/conformance.h"
+#include "assay/verify/crash.h"
 
 namespace assay {
 namespace {
@@ -130,6 +132,16 @@ TEST(VerifyOps, CatchesWhatDependsOnTheNumberOfThreads) {
   };
   expect_caught_by('R', report_on(on_three));
   expect_caught_by('R', report_on(on_three, false));
+}
+
+// A kernel that takes the process down.
+TEST(VerifyOpsDeathTest, NamesTheOpThatCrashes) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto crash = [] {
+    verify::name_what_crashes(1);
+    report_on([](const float*, float*, std::int64_t, int) { std::raise(SIGSEGV); });
+  };
+  EXPECT_EXIT(crash(), testing::ExitedWithCode(1), "FAILED E neg faulty f32 vector of.*crashed .SIGSEGV.");
 }
 
 TEST(VerifyOps, NothingSelectedIsNoSuccess) {

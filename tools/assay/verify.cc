@@ -14,6 +14,7 @@
 #include "assay/verify/components.h"
 #include "assay/verify/conformance.h"
 #include "assay/verify/coverage.h"
+#include "assay/verify/crash.h"
 #include "assay/verify/experiment.h"
 #include "assay/verify_last_failed.h"
 #include "assay/verify_modes.h"
@@ -207,6 +208,7 @@ const Mode& mode_of(const Arguments& arguments) {
 
 int run_verify(const Arguments& arguments) {
   const Mode& mode = mode_of(arguments);
+  verify::name_what_crashes(kCheckFailed);
   Session session(arguments);
   return mode.run(arguments, session.registry());
 }

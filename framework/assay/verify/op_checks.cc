@@ -7,6 +7,7 @@
 #include <new>
 
 #include "assay/core/error.h"
+#include "assay/verify/crash.h"
 
 namespace assay::verify {
 namespace {
@@ -107,7 +108,10 @@ void OpChecks::check(Oracle oracle, Subject subject, const std::function<Outcome
   result.subject = std::move(subject);
   const std::string id = result.id();
   if (!selector_.matches(id)) return;
-  result.settle(outcome_of(judge));
+  {
+    const Judging judging(id);
+    result.settle(outcome_of(judge));
+  }
   if (result.status == Status::failed) {
     result.reproduce = fmt::format("{} --tier {} --seed {} -k '={}'", options.command, name_of(options.tier),
                                    options.seed, id);

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <optional>
 #include <set>
 
 #include "assay/core/quad.h"
 #include "assay/program/place.h"
 #include "assay/verify/bounds.h"
+#include "assay/verify/crash.h"
 #include "assay/verify/evaluate.h"
 #include "assay/verify/guarded_run.h"
 #include "assay/verify/op_site.h"
@@ -48,6 +50,9 @@ class Observer {
   }
 
   void before(const Program::Observation& step) {
+    if (!step.placement.nodes.empty())
+      running_.emplace(fmt::format("L {} {} of '{}', step {}", step.placement.op, step.placement.backend,
+                                   step.placement.scope, step_));
     inputs_.clear();
     for (std::size_t i = 0; i < step.reads.size(); ++i) {
       inputs_.push_back(step.read(i));
@@ -65,6 +70,7 @@ class Observer {
   }
 
   void after(const Program::Observation& step) {
+    running_.reset();
     std::vector<Tensor> outputs;
     for (std::size_t o = 0; o < step.makes.size(); ++o) outputs.push_back(step.made(o));
     const bool moves = step.placement.nodes.empty();
@@ -196,6 +202,7 @@ class Observer {
   ProgramRun run_;
   std::vector<Tensor> inputs_;
   int step_ = 0;
+  std::optional<Judging> running_;
   std::int64_t operands_ = 0;
   std::string disorder_;
 };
