@@ -134,6 +134,32 @@ TEST(VerifyOps, CatchesWhatDependsOnTheNumberOfThreads) {
   expect_caught_by('R', report_on(on_three, false));
 }
 
+// Kernels may divide by a count or multiply by its reciprocal.
+class Mean final : public Backend {
+ public:
+  std::string_view name() const noexcept override { return "other"; }
+  Offer offer(const Site& site) const override {
+    if (site.op().name != "mean" || site.output().count() != 1) return Refusal{"only the mean of all"};
+    if (site.input(0).dtype != DType::f32) return Refusal{"only f32"};
+    return make_plan("other.mean", [n = site.input(0).count()](const Io& io) {
+      float sum = 0.0f;
+      for (std::int64_t i = 0; i < n; ++i) sum += io.in<float>(0)[i];
+      *io.out<float>(0) = sum * (1.0f / static_cast<float>(n));
+    });
+  }
+};
+
+TEST(VerifyOps, PassesAMeanByAReciprocal) {
+  Registry registry;
+  register_builtin(registry);
+  BackendDef other;
+  other.name = "other";
+  other.create = [](const BackendContext&) { return std::make_unique<Mean>(); };
+  registry.add_backend(std::move(other));
+  const verify::Report report = verify::verify_ops(registry, {.ops = {"mean"}, .backends = {"other"}});
+  EXPECT_TRUE(report) << report;
+}
+
 // A kernel that takes the process down.
 TEST(VerifyOpsDeathTest, NamesTheOpThatCrashes) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");

@@ -335,14 +335,14 @@ Comparison compare(const std::vector<Tensor>& got, const Bounded& bounded,
 }
 
 Comparison compare_exactly(const std::vector<Tensor>& got, const std::vector<Tensor>& want,
-                           const std::vector<std::string>& names) {
+                           const std::vector<std::string>& names, double relative) {
   Comparison comparison;
   for (std::size_t o = 0; o < got.size(); ++o) {
     Findings findings(comparison, o, name_of_output(names, o), got[o].spec());
     for (std::int64_t i = 0; i < got[o].count(); ++i) {
       const double a = element(got[o].view(), i), b = element(want[o].view(), i);
       ++comparison.judged;
-      if (a == b) continue;
+      if (a == b || std::abs(a - b) <= relative * std::abs(b)) continue;
       comparison.ratio = std::numeric_limits<double>::infinity();
       findings.add(i, std::abs(a - b), [&] { return fmt::format("got {}, want {}", a, b); });
     }

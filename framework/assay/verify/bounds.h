@@ -56,8 +56,9 @@ struct Comparison {
 Comparison compare(const std::vector<Tensor>& got, const Bounded& bounded,
                    const std::vector<std::string>& names = {});
 
-/// Element by element equal as numbers (−0 equals 0). NaN equals nothing.
+/// Element by element equal as numbers (−0 equals 0), or off by no more than `relative` of what is wanted.
+/// NaN equals nothing.
 Comparison compare_exactly(const std::vector<Tensor>& got, const std::vector<Tensor>& want,
-                           const std::vector<std::string>& names = {});
+                           const std::vector<std::string>& names = {}, double relative = 0.0);
 
 }  // namespace assay::verify

@@ -1,5 +1,6 @@
 // E: polynomials on integers. Every product and sum of integers whose magnitudes add up to less than 2^p is
-// exact in a format of p significant bits, in any order: a correct kernel has no rounding to hide behind.
+// exact in a format of p significant bits, in any order: a correct kernel has no rounding to hide behind. A
+// quotient by a count is exact where it is whole, or rounded twice where a kernel multiplies by 1/n.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -65,6 +66,9 @@ class ExactRun {
 std::optional<Outcome> judge(const KernelCase& subject, const ExactRun& lattice, Draw draw, double target) {
   // Degree 2: the ops are linear in each of at most two operands that are drawn.
   const double missed = std::min(0.5, 2.0 / (2.0 * static_cast<double>(draw.radius) + 1.0));
+  // γ₂; of what is exact on numbers that need not be divisible, nothing.
+  const double unit = subject.dtype == DType::f32 ? 0x1p-24 : 0x1p-53;
+  const double reciprocal = draw.multiple == 1 ? 0.0 : 2 * unit / (1 - 2 * unit);
   Outcome outcome;
   double miss = 1.0;
   int draws = 0, inexact = 0;
@@ -79,15 +83,17 @@ std::optional<Outcome> judge(const KernelCase& subject, const ExactRun& lattice,
     }
     ++draws;
     miss *= missed;
-    const Comparison result = compare_exactly(run(subject.kernel, inputs), exact, subject.op->outputs);
+    const Comparison result =
+        compare_exactly(run(subject.kernel, inputs), exact, subject.op->outputs, reciprocal);
     outcome.judged += result.judged;
     outcome.detail = result.detail;
     if (result.failed > 0) outcome.status = Status::failed;
     if (result.failed > 0 || result.judged == 0) break;
   }
   if (draws == 0) return std::nullopt;
-  outcome.basis = fmt::format("exact on integers up to {}, {} draw{}, miss probability {:.1g}",
-                              draw.radius * draw.multiple, draws, draws == 1 ? "" : "s", miss);
+  outcome.basis = fmt::format("exact on integers up to {}{}, {} draw{}, miss probability {:.1g}",
+                              draw.radius * draw.multiple, reciprocal > 0 ? ", or γ_2 for a reciprocal" : "",
+                              draws, draws == 1 ? "" : "s", miss);
   return outcome;
 }
 
