@@ -6,6 +6,8 @@
 #include <memory>
 
 #include "assay/graph/differentiate.h"
+#include "assay/ops/elementwise.h"
+#include "assay/ops/reduce.h"
 #include "assay/registry/activation.h"
 #include "assay/verify/conformance.h"
 #include "assay/verify/crash.h"
@@ -158,6 +160,18 @@ TEST(VerifyOps, PassesAMeanByAReciprocal) {
   registry.add_backend(std::move(other));
   const verify::Report report = verify::verify_ops(registry, {.ops = {"mean"}, .backends = {"other"}});
   EXPECT_TRUE(report) << report;
+}
+
+TEST(VerifyOps, CatchesAnExpansionThatOverflows) {
+  Registry registry;
+  register_builtin(registry);
+  registry.ops.find("softmax")->expand = [](std::span<const Value> in, const Fields& fields) {
+    const Value e = exp(in[0]);
+    return std::vector<Value>{div(e, sum(e, {fields.integer("axis")}, /*keep=*/true))};
+  };
+  const verify::Report report =
+      verify::verify_ops(registry, {.select = "expansion", .ops = {"softmax"}, .backends = {"reference"}});
+  EXPECT_NE(report.to_string().find("FAILED G softmax quad expansion"), std::string::npos) << report;
 }
 
 // A kernel that takes the process down.
