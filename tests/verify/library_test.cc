@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <csignal>
+#include <limits>
 #include <memory>
 
 #include "assay/graph/differentiate.h"
@@ -134,6 +135,85 @@ TEST(VerifyOps, CatchesWhatDependsOnTheNumberOfThreads) {
   };
   expect_caught_by('R', report_on(on_three));
   expect_caught_by('R', report_on(on_three, false));
+}
+
+// c = a ∘ b as a backend "faulty" has it; `compute` is given the extents of the output and of b.
+using Compute = void (*)(const float* a, const float* b, float* c, std::int64_t count, std::int64_t of_b);
+
+class Pairs final : public Backend {
+ public:
+  explicit Pairs(Compute compute) : compute_(compute) {}
+  std::string_view name() const noexcept override { return "faulty"; }
+  Offer offer(const Site& site) const override {
+    if (site.op().name != "mul" || site.input(0) != site.output()) return Refusal{"only mul of a whole a"};
+    if (site.input(1) != site.output() && site.input(1).count() != 1) return Refusal{"only a scalar b"};
+    if (site.input(0).dtype != DType::f32) return Refusal{"only f32"};
+    return make_plan("faulty.mul",
+                     [c = compute_, n = site.output().count(), m = site.input(1).count()](const Io& io) {
+                       c(io.in<float>(0), io.in<float>(1), io.out<float>(0), n, m);
+                     });
+  }
+
+ private:
+  Compute compute_;
+};
+
+// Where a scalar is broadcast, and in large tensors alone: other code than that of the largest geometry.
+TEST(VerifyOps, CatchesWhatIsWrongInLargeTensorsOfOneKindAlone) {
+  Registry registry;
+  register_builtin(registry);
+  BackendDef faulty;
+  faulty.name = "faulty";
+  faulty.create = [](const BackendContext&) {
+    return std::make_unique<Pairs>(
+        [](const float* a, const float* b, float* c, std::int64_t n, std::int64_t m) {
+          for (std::int64_t i = 0; i < n; ++i) c[i] = a[i] * b[m == 1 ? 0 : i];
+          if (m == 1 && n > 16384) c[n - 1] = 0.0f;
+        });
+  };
+  registry.add_backend(std::move(faulty));
+  const verify::Report report = verify::verify_ops(registry, {.ops = {"mul"}, .backends = {"faulty"}});
+  EXPECT_NE(report.to_string().find("FAILED L mul faulty f32 scalar on the right"), std::string::npos)
+      << report;
+}
+
+void max_from(const Io& io, std::int64_t n, float first) {
+  float largest = first;
+  for (std::int64_t i = 0; i < n; ++i)
+    largest = io.in<float>(0)[i] > largest || std::isnan(io.in<float>(0)[i]) ? io.in<float>(0)[i] : largest;
+  *io.out<float>(0) = largest;
+}
+
+class Maximum final : public Backend {
+ public:
+  explicit Maximum(float first) : first_(first) {}
+  std::string_view name() const noexcept override { return "faulty"; }
+  Offer offer(const Site& site) const override {
+    if (site.op().name != "max" || site.output().count() != 1) return Refusal{"only the maximum of all"};
+    if (site.input(0).dtype != DType::f32) return Refusal{"only f32"};
+    return make_plan("faulty.max",
+                     [n = site.input(0).count(), first = first_](const Io& io) { max_from(io, n, first); });
+  }
+
+ private:
+  float first_;
+};
+
+std::string report_on_maximum_from(float first) {
+  Registry registry;
+  register_builtin(registry);
+  BackendDef faulty;
+  faulty.name = "faulty";
+  faulty.create = [first](const BackendContext&) { return std::make_unique<Maximum>(first); };
+  registry.add_backend(std::move(faulty));
+  return verify::verify_ops(registry, {.select = "not R", .ops = {"max"}, .backends = {"faulty"}})
+      .to_string();
+}
+
+TEST(VerifyOps, CatchesAMaximumThatIsNeverLessThanTheLeastNumber) {
+  const std::string report = report_on_maximum_from(std::numeric_limits<float>::lowest());
+  EXPECT_NE(report.find("FAILED L max faulty f32"), std::string::npos) << report;
+  EXPECT_NE(report.find("want -inf"), std::string::npos) << report;
 }
 
 // Kernels may divide by a count or multiply by its reciprocal.

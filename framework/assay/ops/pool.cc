@@ -186,6 +186,9 @@ std::vector<PoolingGeometry> pooling_geometries() {
        .size = {4, 5},
        .stride = {1, 1},
        .padding = {1, 1, 1, 1}});
+  // Windows that tile the image, which not all do above.
+  put({.label = "tiles of 2x3", .x = {2, 3, 6, 12}, .size = {2, 3}, .stride = {2, 3}});
+  put({.label = "tiles of 3x2", .x = {1, 5, 9, 6}, .size = {3, 2}, .stride = {3, 2}});
   put({.label = "one pixel", .x = {1, 1, 1, 1}, .size = {1, 1}, .stride = {1, 1}});
   put({.label = "one pixel, padded",
        .x = {3, 2, 1, 1},

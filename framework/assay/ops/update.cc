@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "assay/core/error.h"
 #include "assay/ops/elementwise.h"
 #include "assay/ops/operands.h"
@@ -98,6 +100,10 @@ std::vector<Case> update_cases(const Update& update) {
     put(Shape{2, 3, 5, 7}, fields, 1000);
     if (update.stepped) put(Shape{13}, fields, 5000);
     put(Shape{1009}, fields, 1000000);
+  }
+  // Without ε the padding of a layout would be 0/0.
+  if (std::ranges::find(update.fields, "epsilon", &FieldDef::name) != update.fields.end()) {
+    for (const Shape& shape : {Shape{17}, Shape{2, 3, 5, 7}}) put(shape, {{"epsilon", 0.0}}, 10);
   }
   return cases;
 }

@@ -1,9 +1,11 @@
 #include "assay/verify/enlarge.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <string_view>
+#include <variant>
 
 #include "assay/core/error.h"
 #include "assay/verify/op_site.h"
@@ -19,9 +21,11 @@ Shape multiplied(const Shape& shape, std::int64_t extent, std::int64_t factor) {
 }
 
 // Settings that are shapes of tensors.
+bool is_shape(const FieldDef& field) { return field.name == "input" || field.name == "shape"; }
+
 void multiply_shapes(Fields& fields, const OpDef& op, std::int64_t extent, std::int64_t factor) {
   for (const FieldDef& field : op.fields) {
-    if (field.name != "input" && field.name != "shape") continue;
+    if (!is_shape(field)) continue;
     const FieldValue* const value = fields.find(field.name);
     if (value == nullptr) continue;
     if (const auto* shape = std::get_if<std::vector<std::int64_t>>(value)) {
@@ -32,13 +36,33 @@ void multiply_shapes(Fields& fields, const OpDef& op, std::int64_t extent, std::
   }
 }
 
-// An extent, and what it is multiplied by.
+// An extent, what it is multiplied by, and how that is called.
 struct Stretch {
   std::int64_t extent, factor;
+  std::string_view how;
 };
 
-std::int64_t times_to_reach(std::int64_t wanted, std::int64_t have) { return (wanted + have - 1) / have; }
+// Odd: remainders of vectors stay what they are, or every large tensor would end with a whole one.
+std::int64_t times_to_reach(std::int64_t wanted, std::int64_t have) {
+  return (wanted + have - 1) / have | std::int64_t{1};
+}
 
+// Of the field's value, what a kernel may branch on: of axes all, of sizes and places only whether they
+// are 1.
+std::string kind_of(const FieldDef& field, const FieldValue& value, const Case& c) {
+  const auto* const integer = std::get_if<std::int64_t>(&value);
+  const auto* const integers = std::get_if<std::vector<std::int64_t>>(&value);
+  if (field.name == "axis" && integer != nullptr) return fmt::format("{}", *integer);
+  if (field.name == "axes" && integers != nullptr) return fmt::format("{}", fmt::join(*integers, ","));
+  if (const bool* const flag = std::get_if<bool>(&value)) return *flag ? "yes" : "no";
+  if (field.required)
+    return integers != nullptr && std::ranges::all_of(*integers, [](auto i) { return i == 1; }) ? "1" : "";
+  if (value == field.fallback) return "default";
+  if (integer == nullptr || c.inputs.empty()) return "other";
+  // As many groups as channels.
+  const auto extents = c.inputs.front().shape.extents();
+  return std::ranges::find(extents, *integer) == extents.end() ? "other" : "extent";
+}
 }  // namespace
 
 std::optional<Case> enlarged(const OpTable& ops, const OpDef& op, const Case& c, Axis axis,
@@ -47,20 +71,40 @@ std::optional<Case> enlarged(const OpTable& ops, const OpDef& op, const Case& c,
   const auto largest = std::ranges::max_element(c.inputs, {}, count);
   if (largest == c.inputs.end() || largest->shape.rank() == 0 || count(*largest) == 0) return std::nullopt;
   const std::int64_t outer = largest->shape[0], inner = largest->shape[-1];
+  const std::int64_t some = times_to_reach(elements, count(*largest));
   std::vector<Stretch> stretches;
-  if (axis == Axis::both) {
-    if (largest->shape.rank() < 2 || outer == inner) return std::nullopt;
-    stretches = {{outer, times_to_reach(kBlockRows, outer)}, {inner, times_to_reach(kBlockColumns, inner)}};
-  } else {
-    stretches = {{axis == Axis::outermost ? outer : inner, times_to_reach(elements, count(*largest))}};
+  switch (axis) {
+    case Axis::outermost:
+      stretches = {{outer, some, "long"}};
+      break;
+    case Axis::middle:
+      if (largest->shape.rank() < 3) return std::nullopt;
+      stretches = {{largest->shape[1], some, "deep"}};
+      break;
+    case Axis::innermost:
+      if (largest->shape.rank() == 1) return std::nullopt;  // the outermost, too
+      stretches = {{inner, some, "wide"}};
+      break;
+    case Axis::both:
+      if (largest->shape.rank() < 2 || outer == inner) return std::nullopt;
+      stretches = {{outer, times_to_reach(kBlockRows, outer), "long"},
+                   {inner, times_to_reach(kBlockColumns, inner), "wide"}};
+      break;
+    case Axis::matrix: {
+      if (largest->shape.rank() < 2 || largest->shape[-2] == inner) return std::nullopt;
+      const std::int64_t rows = largest->shape[-2];
+      stretches = {{rows, times_to_reach(kTwoTiles, rows), "high"},
+                   {inner, times_to_reach(kTwoTiles, inner), "wide"}};
+      break;
+    }
   }
   const auto too_large = [elements](const Shape& shape) { return shape.count() > 8 * elements; };
   try {
     Case large = c;
-    for (const auto& [extent, factor] : stretches) {
+    for (const auto& [extent, factor, how] : stretches) {
       for (CaseInput& input : large.inputs) input.shape = multiplied(input.shape, extent, factor);
       multiply_shapes(large.fields, op, extent, factor);
-      large.label += fmt::format(", {} times as {}", factor, extent == outer ? "long" : "wide");
+      large.label += fmt::format(", {} times as {}", factor, how);
     }
     const OpSite site = make_op_site(ops, op, large, DType::f32);
     for (const CaseInput& input : large.inputs) {
@@ -73,6 +117,28 @@ std::optional<Case> enlarged(const OpTable& ops, const OpDef& op, const Case& c,
   } catch (const Error&) {  // shapes that do not fit together, or not into 64 bits
     return std::nullopt;
   }
+}
+
+std::string kind_of(const OpDef& op, const Case& c) {
+  std::string kind;
+  const Fields fields = complete(op.fields, c.fields, "op '" + op.name + "'");
+  for (const FieldDef& field : op.fields) {
+    if (is_shape(field)) continue;
+    const FieldValue* const value = fields.find(field.name);
+    kind += value == nullptr ? "/" : kind_of(field, *value, c) + "/";
+  }
+  const auto largest =
+      std::ranges::max_element(c.inputs, {}, [](const CaseInput& input) { return input.shape.count(); });
+  for (const CaseInput& input : c.inputs) {
+    kind += '/';
+    for (int axis = -input.shape.rank(); axis < 0; ++axis) {
+      const std::int64_t extent = input.shape[axis];
+      const bool whole = -axis <= largest->shape.rank() && extent == largest->shape[axis];
+      const char next = extent == 1 ? '1' : whole ? '=' : '.';
+      if (kind.back() != next) kind += next;  // neighbouring axes that go along are one loop
+    }
+  }
+  return kind;
 }
 
 }  // namespace assay::verify

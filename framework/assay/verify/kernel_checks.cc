@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <optional>
 #include <set>
 
@@ -16,6 +18,8 @@ namespace {
 
 // Most elements of the inputs together for oracles that run a kernel many times: S in f32 and in f64, and R.
 constexpr std::int64_t kBiasElements = 3000, kWideBiasElements = 300, kRepeatElements = 200000;
+// Of the numbers of threads, those that share kTwoShares.
+constexpr std::size_t kFewThreads = 3;
 
 class KernelChecks {
  public:
@@ -30,6 +34,7 @@ class KernelChecks {
     if (checks_.effort.enlarged) {
       for (const Axis axis : {Axis::outermost, Axis::innermost}) on_enlarged(axis);
       if (checks_.op.multiply_adds) on_enlarged(Axis::both);
+      on_enlarged_kinds();
     }
     on_fusions();
     on_known_values();
@@ -68,7 +73,7 @@ class KernelChecks {
       }
       subject.implementation = kernel.kernel.plan.implementation;
       on_every_seed(kernel, subject);
-      if (effort.enlarged) on_layouts(*c, site.site(), subject);
+      if (effort.enlarged) on_layouts(*c, site.site(), subject, checks_.seed_of(*c, 0));
       if (std::ranges::find(biased, c) != biased.end()) {
         const int rounds = dtype == DType::f32 ? effort.seeds : 1;
         for (int round = 0; round < rounds; ++round)
@@ -81,26 +86,42 @@ class KernelChecks {
   }
 
   // As operands lie in a program, where the backend keeps them so: other code runs there.
-  void on_layouts(const Case& c, const Site& canonical, const Subject& subject) {
+  void on_layouts(const Case& c, const Site& canonical, const Subject& subject, std::uint64_t seed) {
     if (rewritten_ || canonical.inputs.empty() || canonical.input(0).dtype != DType::f32) return;
     if (const auto site = as_convolutions_leave_it(checks_.registry, *backend_, canonical))
-      on_layout(c, *site, ", as a convolution leaves it", subject);
+      on_layout(c, *site, ", as a convolution leaves it", subject, seed);
     if (const auto site = as_first_layers_leave_it(checks_.registry, *backend_, canonical))
-      on_layout(c, *site, ", as a first layer's weight lies", subject);
+      on_layout(c, *site, ", as the weight of a first layer lies", subject, seed);
   }
 
-  void on_layout(const Case& c, const Site& site, std::string_view how, Subject subject) {
+  void on_layout(const Case& c, const Site& site, std::string_view how, Subject subject, std::uint64_t seed) {
     std::string refusal;
     const KernelCase kernel = checks_.bind(*backend_, c, DType::f32, site, refusal);
     if (!kernel.kernel.kernel) return;
     subject.geometry += how;
     subject.implementation = kernel.kernel.plan.implementation;
-    const std::uint64_t seed = checks_.seed_of(c, 0);
     if (site.ops.size() == 1)
       checks_.check(Oracle::exact, subject, [&] { return check_exact_once(kernel, seed); });
     checks_.check(Oracle::poison, subject,
                   [&] { return check_poison(kernel, seed, checks_.options.execute); });
-    checks_.check(Oracle::lockstep, subject, [&] { return check_lockstep(kernel, {.seed = seed}); });
+    checks_.check(Oracle::lockstep, subject, [&] { return lockstep_as_it_lies(kernel, seed); });
+  }
+
+  // On ordinary data, where functions branch, on indices as a pooling leaves them, and on special numbers.
+  static Outcome lockstep_as_it_lies(const KernelCase& kernel, std::uint64_t seed) {
+    Outcome all = check_lockstep(kernel, {.seed = seed});
+    const auto also = [&](Outcome one) {
+      if (all.status == Status::failed || one.status == Status::skipped) return;
+      one.judged += all.judged;
+      one.ratio = std::max(one.ratio, all.ratio);
+      all = std::move(one);
+    };
+    const Draw zeros{.fill = Fill::zeros, .seed = seed};
+    also(check_lockstep(kernel, zeros));
+    if (const auto inputs = with_indices_of_tiles(*kernel.registry, kernel, zeros))
+      also(check_lockstep_on(kernel, *inputs));
+    if (all.status == Status::passed) also_on_special_numbers(kernel, seed, all);
+    return all;
   }
 
   void on_every_seed(const KernelCase& kernel, const Subject& subject) {
@@ -147,15 +168,49 @@ class KernelChecks {
       const std::optional<Case> c = enlarged(checks_.registry.ops, checks_.op, *base, axis, kSharedElements);
       if (!c) continue;
       const OpSite site = make_op_site(checks_.registry.ops, checks_.op, *c, DType::f32);
-      if (done.contains(c->label) || on_shared_work(*c, site.site(), checks_.op.name)) {
+      if (done.contains(c->label) || on_shared_work(*c, site.site(), checks_.op.name, axis)) {
         ranks.insert(rank);
         done.insert(c->label);
+        enlarged_kinds_[axis].insert(kind_of(checks_.op, *base));
+      }
+    }
+  }
+
+  // Other code shares the work of other kinds of geometries: of each the largest, along every axis, on as
+  // much as two threads share.
+  void on_enlarged_kinds() {
+    if (name_ == "reference") return;  // plain loops, one per op
+    const std::uint64_t seed = checks_.options.seed;
+    // Axes inside count where the op names some.
+    const bool inside = std::ranges::any_of(checks_.op.fields, [](const FieldDef& field) {
+      return field.name == "axis" || field.name == "axes";
+    });
+    for (const Axis axis : {Axis::outermost, Axis::middle, Axis::innermost, Axis::matrix}) {
+      if ((axis == Axis::middle || axis == Axis::matrix) && !inside) continue;
+      std::set<std::string>& kinds = enlarged_kinds_[axis];
+      for (const Case* base :
+           largest(with_elements(checks_.op.cases), checks_.op.cases.size(), kBiasElements)) {
+        if (checks_.done()) return;
+        const std::string kind = kind_of(checks_.op, *base);
+        if (kinds.contains(kind)) continue;
+        const std::optional<Case> c = enlarged(checks_.registry.ops, checks_.op, *base, axis, kTwoShares);
+        if (!c) continue;
+        const OpSite site = make_op_site(checks_.registry.ops, checks_.op, *c, DType::f32);
+        std::string refusal;
+        const KernelCase kernel = checks_.bind(*backend_, *c, DType::f32, site.site(), refusal);
+        if (!kernel.kernel.kernel) continue;
+        kinds.insert(kind);
+        const Subject subject{checks_.op.name, name_,    kernel.kernel.plan.implementation,
+                              DType::f32,      c->label, shapes_of(site.site())};
+        checks_.check(Oracle::lockstep, subject, [&] { return check_lockstep(kernel, {.seed = seed}); });
+        if (!one_thread() && checks_.registry.backends.at(name_).same_bits_on_any_threads)
+          checks_.check(Oracle::repeat, subject, [&] { return on_threads(kernel, seed, kFewThreads); });
       }
     }
   }
 
   // Whether the backend takes it.
-  bool on_shared_work(const Case& c, const Site& site, const std::string& ops) {
+  bool on_shared_work(const Case& c, const Site& site, const std::string& ops, Axis axis) {
     std::string refusal;
     const KernelCase kernel = checks_.bind(*backend_, c, DType::f32, site, refusal);
     if (!kernel.kernel.kernel) return false;
@@ -164,8 +219,17 @@ class KernelChecks {
                           DType::f32, c.label, shapes_of(site)};
     if (site.ops.size() == 1)
       checks_.check(Oracle::exact, subject, [&] { return check_exact_once(kernel, seed); });
-    checks_.check(Oracle::lockstep, subject, [&] { return check_lockstep(kernel, {.seed = seed}); });
-    checks_.check(Oracle::repeat, subject, [&] { return on_threads(kernel, seed); });
+    checks_.check(Oracle::lockstep, subject, [&] {
+      Outcome ordinary = check_lockstep(kernel, {.seed = seed});
+      const bool averages =
+          !checks_.op.polynomial && !checks_.op.activation && !checks_.op.name.ends_with("_grad");
+      if (!averages || ordinary.status != Status::passed) return ordinary;
+      // Where a mean is all there is to the data, and a variance 0.
+      Outcome constant = check_lockstep(kernel, {.fill = Fill::constant, .seed = seed});
+      return constant.status == Status::failed ? constant : ordinary;
+    });
+    checks_.check(Oracle::repeat, subject, [&] { return on_threads(kernel, seed, thread_counts()); });
+    if (site.ops.size() == 1 && axis == Axis::outermost) on_layouts(c, site, subject, seed);
     return true;
   }
 
@@ -237,7 +301,7 @@ class KernelChecks {
         checks_.check(Oracle::poison, subject,
                       [&] { return check_poison(kernel, seed, checks_.options.execute); });
         checks_.check(Oracle::lockstep, subject, [&] { return lockstep(kernel, seed); });
-        if (checks_.effort.enlarged) on_layouts(site.geometry, site.site(), subject);
+        if (checks_.effort.enlarged) on_layouts(site.geometry, site.site(), subject, seed);
       }
     }
   }
@@ -252,7 +316,7 @@ class KernelChecks {
           enlarged(checks_.registry.ops, checks_.op, *base, Axis::outermost, kSharedElements);
       if (!c) continue;
       const ChainSite site = make_chain_site(checks_.registry.ops, checks_.op, chain, *c, DType::f32);
-      if (on_shared_work(site.geometry, site.site(), ops)) return;
+      if (on_shared_work(site.geometry, site.site(), ops, Axis::outermost)) return;
     }
   }
 
@@ -307,12 +371,21 @@ class KernelChecks {
       if (one.status == Status::failed) return one;
       all = std::move(one);
     }
-    if (all.status == Status::passed && keeps_nans(kernel)) {
-      Outcome nans = check_nans(kernel, seed);
-      if (nans.status == Status::failed) return nans;
-      all.judged += nans.judged;
-    }
+    if (all.status == Status::passed) also_on_special_numbers(kernel, seed, all);
     return all;
+  }
+
+  // On NaNs, and on infinities and the other ends of the format.
+  static void also_on_special_numbers(const KernelCase& kernel, std::uint64_t seed, Outcome& all) {
+    if (!keeps_nans(kernel)) return;
+    for (auto* const check : {check_nans, check_ends}) {
+      Outcome one = check(kernel, seed);
+      if (one.status == Status::failed) {
+        all = std::move(one);
+        return;
+      }
+      all.judged += one.judged;
+    }
   }
 
   // What adds, multiplies and compares keeps a NaN. Activations need not: oneDNN's relu makes it 0.
@@ -325,17 +398,27 @@ class KernelChecks {
   Outcome repeat(const KernelCase& kernel, std::uint64_t seed) const {
     Outcome again = check_repeat(kernel, seed);
     if (again.status != Status::passed) return again;
-    Outcome threads = on_threads(kernel, seed);
+    Outcome threads = on_threads(kernel, seed, thread_counts());
     if (threads.status != Status::passed) return threads;
     threads.judged += again.judged;
     threads.basis = fmt::format("{}; {}", again.basis, threads.basis);
     return threads;
   }
 
+  // A few are enough of a backend that says that it does not use them.
+  std::size_t thread_counts() const { return one_thread() ? kFewThreads : std::size(kThreadCounts); }
+
+  // Whether the backend says that it runs on one thread, however many it is given.
+  bool one_thread() const {
+    const std::string most = threaded_.back()->description();
+    return most == backend_->description() && most.find("1 thread") != std::string::npos;
+  }
+
   // The same kernel on every number of threads, as far as the backend promises.
-  Outcome on_threads(const KernelCase& kernel, std::uint64_t seed) const {
+  Outcome on_threads(const KernelCase& kernel, std::uint64_t seed, std::size_t most) const {
     std::vector<BoundKernel> others;
     for (const auto& backend : threaded_) {
+      if (others.size() == most) break;
       std::string refusal;
       others.push_back(bind_kernel(*backend, kernel.kernel.site, refusal));
       if (!others.back().kernel)
@@ -351,6 +434,7 @@ class KernelChecks {
   const std::unique_ptr<Backend> backend_;
   std::vector<std::unique_ptr<Backend>> threaded_;
   bool rewritten_ = false;
+  std::map<Axis, std::set<std::string>> enlarged_kinds_;  // that have been judged
 };
 
 }  // namespace

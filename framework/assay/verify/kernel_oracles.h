@@ -42,6 +42,13 @@ Outcome check_lockstep(const KernelCase& subject, const Draw& draw);
 /// More of them are no error: 0 · NaN is one where a kernel multiplies what the formula leaves out.
 Outcome check_nans(const KernelCase& subject, std::uint64_t seed);
 
+/// L: of an op whose every result is one of its inputs' numbers or 0, as the reference shows, the same
+/// numbers at the ends of the format: a maximum of nothing but −∞ is −∞.
+Outcome check_ends(const KernelCase& subject, std::uint64_t seed);
+
+/// L: within the bound on these inputs.
+Outcome check_lockstep_on(const KernelCase& subject, const std::vector<Tensor>& inputs);
+
 /// S: kBiasDraws independent draws; each element, and each output along its signal, is judged over them.
 /// `judged` counts these statistics.
 Outcome check_bias(const KernelCase& subject, std::uint64_t seed);

@@ -1,5 +1,6 @@
 #include "assay/verify/layouts.h"
 
+#include <algorithm>
 #include <variant>
 #include <vector>
 
@@ -78,6 +79,28 @@ std::optional<Site> as_first_layers_leave_it(const Registry& registry, const Bac
   }
   if (!moved) return std::nullopt;
   return site;
+}
+
+std::optional<std::vector<Tensor>> with_indices_of_tiles(const Registry& registry, const KernelCase& subject,
+                                                         const Draw& draw) {
+  const std::vector<CaseInput>& inputs = subject.geometry->inputs;
+  const auto index = std::ranges::find(inputs, Domain::index, &CaseInput::domain);
+  const Shape& image = subject.kernel.site.output().shape;
+  if (index == inputs.end() || index->shape.rank() != 4 || image.rank() != 4 || image.count() == 0)
+    return std::nullopt;
+  const Shape& tiles = index->shape;
+  if (tiles[2] == 0 || tiles[3] == 0 || image[2] % tiles[2] != 0 || image[3] % tiles[3] != 0)
+    return std::nullopt;
+  const std::vector<std::int64_t> tile{image[2] / tiles[2], image[3] / tiles[3]};
+  const Case pooling{"", {{image}}, {{"size", tile}, {"stride", tile}}};
+  const OpSite pooled = make_op_site(registry.ops, registry.ops.at("max_pool2d"), pooling, subject.dtype);
+  std::string refusal;
+  const BoundKernel kernel = bind_kernel(*subject.reference, pooled.site(), refusal);
+  if (!kernel.kernel) return std::nullopt;
+  std::vector<Tensor> drawn = make_inputs(*subject.geometry, subject.dtype, draw);
+  drawn[static_cast<std::size_t>(index - inputs.begin())] =
+      std::move(run(kernel, make_inputs(pooling, subject.dtype, {.seed = draw.seed}))[1]);
+  return drawn;
 }
 
 }  // namespace assay::verify

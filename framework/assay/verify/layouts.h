@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "assay/registry/registry.h"
+#include "assay/verify/kernel_oracles.h"
 
 namespace assay::verify {
 
@@ -15,5 +16,10 @@ std::optional<Site> as_convolutions_leave_it(const Registry& registry, const Bac
 /// The site with every matrix [out, in], a result that a backend may lay as its reader would have it
 /// included, as the backend stores the weight of a network's first layer. Nothing where that is canonical.
 std::optional<Site> as_first_layers_leave_it(const Registry& registry, const Backend& backend, Site site);
+
+/// Inputs of the case with the indices that pooling the op's result by windows that tile it would leave: a
+/// kernel may take another way where none lies outside of its window. Nothing where there are no such.
+std::optional<std::vector<Tensor>> with_indices_of_tiles(const Registry& registry, const KernelCase& subject,
+                                                         const Draw& draw);
 
 }  // namespace assay::verify

@@ -1,15 +1,39 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <set>
 #include <string>
 
 #include "assay/verify/kernel_oracles.h"
 
 namespace assay::verify {
 
+namespace {
+
+// Whether every real result is a number of some input, or 0. On numbers that are all different.
+bool chooses(const BoundKernel& reference, const std::vector<Tensor>& inputs) {
+  std::set<double> numbers{0.0};
+  for (const Tensor& input : inputs) {
+    for (std::int64_t i = 0; is_real(input.dtype()) && i < input.count(); ++i)
+      numbers.insert(element(input.view(), i));
+  }
+  const std::vector<Tensor> outputs = run(reference, inputs);
+  for (const Tensor& output : outputs) {
+    for (std::int64_t i = 0; is_real(output.dtype()) && i < output.count(); ++i) {
+      if (!numbers.contains(element(output.view(), i))) return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
 Outcome check_lockstep(const KernelCase& subject, const Draw& draw) {
+  return check_lockstep_on(subject, make_inputs(*subject.geometry, subject.dtype, draw));
+}
+
+Outcome check_lockstep_on(const KernelCase& subject, const std::vector<Tensor>& inputs) {
   const Accuracy& accuracy = subject.kernel.plan.accuracy;
-  const std::vector<Tensor> inputs = make_inputs(*subject.geometry, subject.dtype, draw);
   const Bounded bounded = run_on_bounds(*subject.reference, subject.kernel.site, inputs, accuracy);
   if (!bounded.refusal.empty()) return Outcome::skipped(bounded.refusal);
   const Comparison result = compare(run(subject.kernel, inputs), bounded, subject.op->outputs);
@@ -37,6 +61,32 @@ Outcome check_nans(const KernelCase& subject, std::uint64_t seed) {
       ++outcome.judged;
       if (real ? std::isnan(a) : a == b) continue;
       return Outcome::failed(basis,
+                             fmt::format("output {} {} at {}: got {}, want {}", o, got[o].spec().to_string(),
+                                         got[o].spec().shape.index_text(i), a, b));
+    }
+  }
+  return outcome;
+}
+
+Outcome check_ends(const KernelCase& subject, std::uint64_t seed) {
+  // Of a window in the padding a kernel may multiply what the formula leaves out.
+  if (subject.op->multiply_adds) return Outcome::skipped("L: computes products");
+  std::string refusal;
+  const BoundKernel reference =
+      bind_kernel(*subject.reference, with_dtype(subject.kernel.site, subject.dtype), refusal);
+  if (!reference.kernel) return Outcome::skipped("reference: " + refusal);
+  if (!chooses(reference, make_inputs(*subject.geometry, subject.dtype, {.seed = seed})))
+    return Outcome::skipped("L: computes what is none of its inputs' numbers");
+  const std::vector<Tensor> inputs =
+      make_inputs(*subject.geometry, subject.dtype, {.fill = Fill::ends, .seed = seed});
+  const std::vector<Tensor> want = run(reference, inputs), got = run(subject.kernel, inputs);
+  Outcome outcome{Status::passed, "exact: the reference's numbers at the ends of the format", {}, 0, 0};
+  for (std::size_t o = 0; o < got.size(); ++o) {
+    for (std::int64_t i = 0; i < got[o].count(); ++i) {
+      const double a = element(got[o].view(), i), b = element(want[o].view(), i);
+      ++outcome.judged;
+      if (a == b || std::isnan(b)) continue;
+      return Outcome::failed(outcome.basis,
                              fmt::format("output {} {} at {}: got {}, want {}", o, got[o].spec().to_string(),
                                          got[o].spec().shape.index_text(i), a, b));
     }

@@ -11,10 +11,18 @@
 namespace assay::verify {
 namespace {
 
+// In [0, 1), 53 bits.
+double uniform_of(std::uint32_t high, std::uint32_t low) {
+  return static_cast<double>((std::uint64_t{high} << 32 | low) >> 11) * 0x1p-53;
+}
+
 double real_number(const CaseInput& input, const Draw& draw, RandomStream stream, std::uint32_t element) {
-  const bool negative = input.domain != Domain::positive && random_bits(stream, 1, 0, element)[0] % 2 == 1;
+  // Words 0 and 1 are the number, word 3 its sign: drawing is a large part of judging.
+  const auto words = random_bits(stream, 0, 0, element);
+  const bool negative = input.domain != Domain::positive && words[3] % 2 == 1;
   const bool may_be_zero = input.domain == Domain::real;
-  const double uniform = random_uniform(stream, 0, 0, draw.fill == Fill::constant ? 0 : element);
+  const double uniform =
+      draw.fill == Fill::constant ? random_uniform(stream, 0, 0, 0) : uniform_of(words[0], words[1]);
   double magnitude = 0.0;
   switch (draw.fill) {
     case Fill::integers: {
@@ -29,6 +37,14 @@ double real_number(const CaseInput& input, const Draw& draw, RandomStream stream
         return std::numeric_limits<double>::quiet_NaN();
       magnitude = may_be_zero ? 2.0 * uniform : 0.5 + 1.5 * uniform;
       break;
+    case Fill::ends: {
+      constexpr double kInfinity = std::numeric_limits<double>::infinity();
+      constexpr double kEnds[] = {kInfinity, std::numeric_limits<float>::max(), 0x1p-149, 0x1p-126, 0.0};
+      const std::uint32_t which = may_be_zero ? random_below(stream, 3, 0, element, 12) : 12;
+      if (which < 6) return -kInfinity;
+      magnitude = which < 11 ? kEnds[which - 6] : 0.5 + 1.5 * uniform;
+      break;
+    }
     case Fill::zeros:
       // A moment is zero before the first step, and a variance where a channel is constant.
       if (input.domain != Domain::nonzero && random_below(stream, 3, 0, element, 4) == 0) break;
@@ -41,8 +57,8 @@ double real_number(const CaseInput& input, const Draw& draw, RandomStream stream
       magnitude = std::ldexp(1.0 + uniform, static_cast<int>(random_below(stream, 2, 0, element, 19)) - 12);
       break;
   }
-  if (draw.fill == Fill::constant) return std::ldexp(magnitude, draw.exponent);
-  return std::ldexp(negative ? -magnitude : magnitude, draw.exponent);
+  const double number = negative && draw.fill != Fill::constant ? -magnitude : magnitude;
+  return draw.exponent == 0 ? number : std::ldexp(number, draw.exponent);
 }
 
 double number(const CaseInput& input, const Draw& draw, RandomStream stream, std::uint32_t element) {

@@ -50,6 +50,10 @@ inline constexpr int kQuadShareExponent = -58;
 /// L, R: elements of a tensor from which kernels share their work among threads (the largest grain is 16384
 /// elements per thread), four threads at least.
 inline constexpr std::int64_t kSharedElements = 70000;
+/// The same of two threads.
+inline constexpr std::int64_t kTwoShares = 33000;
+/// Extents of a matrix, or of a plane, that is moved in tiles: the largest has 64 rows and columns.
+inline constexpr std::int64_t kTwoTiles = 129;
 /// And extents, outermost and innermost, that are cut into several blocks at once: products take up to 512
 /// terms and 256 rows in one.
 inline constexpr std::int64_t kBlockRows = 257, kBlockColumns = 600;
