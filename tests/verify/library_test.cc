@@ -177,6 +177,40 @@ TEST(VerifyOps, CatchesWhatIsWrongInLargeTensorsOfOneKindAlone) {
       << report;
 }
 
+// C = A B of two plain matrices, the last element of which is lost where both have many.
+class Products final : public Backend {
+ public:
+  std::string_view name() const noexcept override { return "faulty"; }
+  Offer offer(const Site& site) const override {
+    const bool plain = site.op().name == "matmul" && site.input(0).shape.rank() == 2 &&
+                       site.input(1).shape.rank() == 2 && !site.fields().boolean("transpose_a") &&
+                       !site.fields().boolean("transpose_b");
+    if (!plain || site.input(0).dtype != DType::f32) return Refusal{"only plain products of f32"};
+    const std::int64_t m = site.output().shape[0], n = site.output().shape[1], k = site.input(0).shape[1];
+    return make_plan("faulty.matmul", [=](const Io& io) {
+      float* const c = io.out<float>(0);
+      for (std::int64_t i = 0; i < m * n; ++i) {
+        c[i] = 0.0f;
+        for (std::int64_t j = 0; j < k; ++j)
+          c[i] += io.in<float>(0)[i / n * k + j] * io.in<float>(1)[j * n + i % n];
+      }
+      if (m > 256 && n > 256) c[m * n - 1] = 0.0f;
+    });
+  }
+};
+
+TEST(VerifyOps, CatchesWhatIsWrongInProductsOfManyRowsAndColumnsAlone) {
+  Registry registry;
+  register_builtin(registry);
+  BackendDef faulty;
+  faulty.name = "faulty";
+  faulty.create = [](const BackendContext&) { return std::make_unique<Products>(); };
+  registry.add_backend(std::move(faulty));
+  const verify::Report report = verify::verify_ops(
+      registry, {.select = "\"times as broad\"", .ops = {"matmul"}, .backends = {"faulty"}});
+  EXPECT_NE(report.to_string().find("FAILED E matmul faulty"), std::string::npos) << report;
+}
+
 void max_from(const Io& io, std::int64_t n, float first) {
   float largest = first;
   for (std::int64_t i = 0; i < n; ++i)

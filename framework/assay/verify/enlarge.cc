@@ -90,6 +90,13 @@ std::optional<Case> enlarged(const OpTable& ops, const OpDef& op, const Case& c,
       stretches = {{outer, times_to_reach(kBlockRows, outer), "long"},
                    {inner, times_to_reach(kBlockColumns, inner), "wide"}};
       break;
+    case Axis::result: {
+      const Shape made = make_op_site(ops, op, c, DType::f32).outputs.front().shape();
+      if (made.rank() != 2 || made[0] == made[1] || made.count() == 0) return std::nullopt;
+      stretches = {{made[0], times_to_reach(kBlockRows, made[0]), "long"},
+                   {made[1], times_to_reach(kBlockColumns, made[1]), "broad"}};
+      break;
+    }
     case Axis::matrix: {
       if (largest->shape.rank() < 2 || largest->shape[-2] == inner) return std::nullopt;
       const std::int64_t rows = largest->shape[-2];
@@ -117,6 +124,14 @@ std::optional<Case> enlarged(const OpTable& ops, const OpDef& op, const Case& c,
   } catch (const Error&) {  // shapes that do not fit together, or not into 64 bits
     return std::nullopt;
   }
+}
+
+double multiply_adds_of(const OpTable& ops, const OpDef& op, const Case& c) {
+  const OpSite site = make_op_site(ops, op, c, DType::f32);
+  std::vector<Spec> inputs, outputs;
+  for (const Value input : site.inputs) inputs.push_back(input.spec());
+  for (const Value output : site.outputs) outputs.push_back(output.spec());
+  return op.multiply_adds({inputs, site.fields}, outputs);
 }
 
 std::string kind_of(const OpDef& op, const Case& c) {

@@ -33,7 +33,9 @@ class KernelChecks {
     for (const DType dtype : checks_.options.dtypes) on_geometries(dtype);
     if (checks_.effort.enlarged) {
       for (const Axis axis : {Axis::outermost, Axis::innermost}) on_enlarged(axis);
-      if (checks_.op.multiply_adds) on_enlarged(Axis::both);
+      if (checks_.op.multiply_adds) {
+        for (const Axis axis : {Axis::both, Axis::result}) on_enlarged(axis);
+      }
       on_enlarged_kinds();
     }
     on_fusions();
@@ -203,10 +205,33 @@ class KernelChecks {
         const Subject subject{checks_.op.name, name_,    kernel.kernel.plan.implementation,
                               DType::f32,      c->label, shapes_of(site.site())};
         checks_.check(Oracle::lockstep, subject, [&] { return check_lockstep(kernel, {.seed = seed}); });
-        if (!one_thread() && checks_.registry.backends.at(name_).same_bits_on_any_threads)
-          checks_.check(Oracle::repeat, subject, [&] { return on_threads(kernel, seed, kFewThreads); });
+        on_kind_by_threads(*base, axis, kernel, subject);
       }
     }
+  }
+
+  // `kernel` on few threads; of products and convolutions, one of as much work as all of them share.
+  void on_kind_by_threads(const Case& base, Axis axis, const KernelCase& kernel, Subject subject) {
+    if (one_thread() || !checks_.registry.backends.at(name_).same_bits_on_any_threads) return;
+    const OpTable& ops = checks_.registry.ops;
+    const std::uint64_t seed = checks_.options.seed;
+    const double work =
+        checks_.op.multiply_adds ? multiply_adds_of(ops, checks_.op, *kernel.geometry) : kSharedWork;
+    if (work >= kSharedWork || work == 0) {
+      const std::size_t threads = checks_.op.multiply_adds ? thread_counts() : kFewThreads;
+      checks_.check(Oracle::repeat, subject, [&] { return on_threads(kernel, seed, threads); });
+      return;
+    }
+    const auto times = static_cast<std::int64_t>(kSharedWork / work) + 1;
+    const std::optional<Case> c = enlarged(ops, checks_.op, base, axis, times * kTwoShares);
+    if (!c) return;
+    const OpSite site = make_op_site(ops, checks_.op, *c, DType::f32);
+    std::string refusal;
+    const KernelCase longer = checks_.bind(*backend_, *c, DType::f32, site.site(), refusal);
+    if (!longer.kernel.kernel) return;
+    subject.geometry = c->label;
+    subject.shapes = shapes_of(site.site());
+    checks_.check(Oracle::repeat, subject, [&] { return on_threads(longer, seed, thread_counts()); });
   }
 
   // Whether the backend takes it.

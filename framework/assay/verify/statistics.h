@@ -52,6 +52,8 @@ inline constexpr int kQuadShareExponent = -58;
 inline constexpr std::int64_t kSharedElements = 70000;
 /// The same of two threads.
 inline constexpr std::int64_t kTwoShares = 33000;
+/// R: multiply-adds that products and convolutions share among kThreadCounts, of 65536 for each.
+inline constexpr double kSharedWork = 13 * 65536;
 /// Extents of a matrix, or of a plane, that is moved in tiles: the largest has 64 rows and columns.
 inline constexpr std::int64_t kTwoTiles = 129;
 /// And extents, outermost and innermost, that are cut into several blocks at once: products take up to 512
