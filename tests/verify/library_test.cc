@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <csignal>
+#include <functional>
 #include <limits>
 #include <memory>
 
@@ -54,42 +55,53 @@ TEST(VerifyOps, CatchesAnOpWithoutWhatItClaims) {
   EXPECT_NE(report.to_string().find("FAILED E exp reference"), std::string::npos) << report;
 }
 
-using Negate = void (*)(const float* x, float* y, std::int64_t count, int threads);
-
-// −x, as `negate` does it.
-class Negation final : public Backend {
+// A backend of the test's own.
+class OwnBackend final : public Backend {
  public:
-  Negation(Negate negate, int threads) : negate_(negate), threads_(threads) {}
-  std::string_view name() const noexcept override { return "faulty"; }
+  using Rule = std::function<Offer(const Site&, int threads)>;
+  OwnBackend(Rule rule, int threads) : rule_(std::move(rule)), threads_(threads) {}
+  std::string_view name() const noexcept override { return "own"; }
   Offer offer(const Site& site) const override {
-    if (site.op().name != "neg") return Refusal{"only neg"};
     if (site.input(0).dtype != DType::f32) return Refusal{"only f32"};
-    return make_plan("faulty.neg", [*this, n = site.input(0).count()](const Io& io) {
-      negate_(io.in<float>(0), io.out<float>(0), n, threads_);
-    });
+    return rule_(site, threads_);
   }
 
  private:
-  Negate negate_;
+  Rule rule_;
   int threads_;
 };
 
-std::string report_on(Negate negate, bool same_bits = true) {
+verify::Report report_on(OwnBackend::Rule rule, verify::OpsOptions options, bool same_bits = true) {
   Registry registry;
   register_builtin(registry);
-  BackendDef faulty;
-  faulty.name = "faulty";
-  faulty.create = [negate](const BackendContext& context) {
-    return std::make_unique<Negation>(negate, context.threads);
+  BackendDef own;
+  own.name = "own";
+  own.create = [&](const BackendContext& context) {
+    return std::make_unique<OwnBackend>(rule, context.threads);
   };
-  faulty.same_bits_on_any_threads = same_bits;
-  registry.add_backend(std::move(faulty));
-  const verify::Report report = verify::verify_ops(registry, {.ops = {"neg"}, .backends = {"faulty"}});
+  own.same_bits_on_any_threads = same_bits;
+  registry.add_backend(std::move(own));
+  options.backends = {"own"};
+  return verify::verify_ops(registry, options);
+}
+
+using Negate = void (*)(const float* x, float* y, std::int64_t count, int threads);
+
+// −x, as `negate` does it.
+std::string report_on(Negate negate, bool same_bits = true) {
+  const verify::Report report = report_on(
+      [negate](const Site& site, int threads) -> Offer {
+        if (site.op().name != "neg") return Refusal{"only neg"};
+        return make_plan("own.neg", [negate, threads, n = site.input(0).count()](const Io& io) {
+          negate(io.in<float>(0), io.out<float>(0), n, threads);
+        });
+      },
+      {.ops = {"neg"}}, same_bits);
   return report ? "" : report.to_string();
 }
 
 void expect_caught_by(char oracle, const std::string& report) {
-  EXPECT_NE(report.find(std::string("FAILED ") + oracle + " neg faulty f32"), std::string::npos) << report;
+  EXPECT_NE(report.find(std::string("FAILED ") + oracle + " neg own f32"), std::string::npos) << report;
 }
 
 void negate(const float* x, float* y, std::int64_t count, int) {
@@ -137,57 +149,31 @@ TEST(VerifyOps, CatchesWhatDependsOnTheNumberOfThreads) {
   expect_caught_by('R', report_on(on_three, false));
 }
 
-// c = a ∘ b as a backend "faulty" has it; `compute` is given the extents of the output and of b.
-using Compute = void (*)(const float* a, const float* b, float* c, std::int64_t count, std::int64_t of_b);
-
-class Pairs final : public Backend {
- public:
-  explicit Pairs(Compute compute) : compute_(compute) {}
-  std::string_view name() const noexcept override { return "faulty"; }
-  Offer offer(const Site& site) const override {
+// a b, where b may be a scalar, and is one in large tensors alone: other code than that of the largest
+// geometry.
+TEST(VerifyOps, CatchesWhatIsWrongInLargeTensorsOfOneKindAlone) {
+  const auto offer = [](const Site& site, int) -> Offer {
     if (site.op().name != "mul" || site.input(0) != site.output()) return Refusal{"only mul of a whole a"};
     if (site.input(1) != site.output() && site.input(1).count() != 1) return Refusal{"only a scalar b"};
-    if (site.input(0).dtype != DType::f32) return Refusal{"only f32"};
-    return make_plan("faulty.mul",
-                     [c = compute_, n = site.output().count(), m = site.input(1).count()](const Io& io) {
-                       c(io.in<float>(0), io.in<float>(1), io.out<float>(0), n, m);
-                     });
-  }
-
- private:
-  Compute compute_;
-};
-
-// Where a scalar is broadcast, and in large tensors alone: other code than that of the largest geometry.
-TEST(VerifyOps, CatchesWhatIsWrongInLargeTensorsOfOneKindAlone) {
-  Registry registry;
-  register_builtin(registry);
-  BackendDef faulty;
-  faulty.name = "faulty";
-  faulty.create = [](const BackendContext&) {
-    return std::make_unique<Pairs>(
-        [](const float* a, const float* b, float* c, std::int64_t n, std::int64_t m) {
-          for (std::int64_t i = 0; i < n; ++i) c[i] = a[i] * b[m == 1 ? 0 : i];
-          if (m == 1 && n > 16384) c[n - 1] = 0.0f;
-        });
+    return make_plan("own.mul", [n = site.output().count(), m = site.input(1).count()](const Io& io) {
+      float* const c = io.out<float>(0);
+      for (std::int64_t i = 0; i < n; ++i) c[i] = io.in<float>(0)[i] * io.in<float>(1)[m == 1 ? 0 : i];
+      if (m == 1 && n > 16384) c[n - 1] = 0.0f;
+    });
   };
-  registry.add_backend(std::move(faulty));
-  const verify::Report report = verify::verify_ops(registry, {.ops = {"mul"}, .backends = {"faulty"}});
-  EXPECT_NE(report.to_string().find("FAILED L mul faulty f32 scalar on the right"), std::string::npos)
-      << report;
+  const verify::Report report = report_on(offer, {.ops = {"mul"}});
+  EXPECT_NE(report.to_string().find("FAILED L mul own f32 scalar on the right"), std::string::npos) << report;
 }
 
 // C = A B of two plain matrices, the last element of which is lost where both have many.
-class Products final : public Backend {
- public:
-  std::string_view name() const noexcept override { return "faulty"; }
-  Offer offer(const Site& site) const override {
+TEST(VerifyOps, CatchesWhatIsWrongInProductsOfManyRowsAndColumnsAlone) {
+  const auto offer = [](const Site& site, int) -> Offer {
     const bool plain = site.op().name == "matmul" && site.input(0).shape.rank() == 2 &&
                        site.input(1).shape.rank() == 2 && !site.fields().boolean("transpose_a") &&
                        !site.fields().boolean("transpose_b");
-    if (!plain || site.input(0).dtype != DType::f32) return Refusal{"only plain products of f32"};
+    if (!plain) return Refusal{"only plain products"};
     const std::int64_t m = site.output().shape[0], n = site.output().shape[1], k = site.input(0).shape[1];
-    return make_plan("faulty.matmul", [=](const Io& io) {
+    return make_plan("own.matmul", [=](const Io& io) {
       float* const c = io.out<float>(0);
       for (std::int64_t i = 0; i < m * n; ++i) {
         c[i] = 0.0f;
@@ -196,83 +182,39 @@ class Products final : public Backend {
       }
       if (m > 256 && n > 256) c[m * n - 1] = 0.0f;
     });
-  }
-};
-
-TEST(VerifyOps, CatchesWhatIsWrongInProductsOfManyRowsAndColumnsAlone) {
-  Registry registry;
-  register_builtin(registry);
-  BackendDef faulty;
-  faulty.name = "faulty";
-  faulty.create = [](const BackendContext&) { return std::make_unique<Products>(); };
-  registry.add_backend(std::move(faulty));
-  const verify::Report report = verify::verify_ops(
-      registry, {.select = "\"times as broad\"", .ops = {"matmul"}, .backends = {"faulty"}});
-  EXPECT_NE(report.to_string().find("FAILED E matmul faulty"), std::string::npos) << report;
-}
-
-void max_from(const Io& io, std::int64_t n, float first) {
-  float largest = first;
-  for (std::int64_t i = 0; i < n; ++i)
-    largest = io.in<float>(0)[i] > largest || std::isnan(io.in<float>(0)[i]) ? io.in<float>(0)[i] : largest;
-  *io.out<float>(0) = largest;
-}
-
-class Maximum final : public Backend {
- public:
-  explicit Maximum(float first) : first_(first) {}
-  std::string_view name() const noexcept override { return "faulty"; }
-  Offer offer(const Site& site) const override {
-    if (site.op().name != "max" || site.output().count() != 1) return Refusal{"only the maximum of all"};
-    if (site.input(0).dtype != DType::f32) return Refusal{"only f32"};
-    return make_plan("faulty.max",
-                     [n = site.input(0).count(), first = first_](const Io& io) { max_from(io, n, first); });
-  }
-
- private:
-  float first_;
-};
-
-std::string report_on_maximum_from(float first) {
-  Registry registry;
-  register_builtin(registry);
-  BackendDef faulty;
-  faulty.name = "faulty";
-  faulty.create = [first](const BackendContext&) { return std::make_unique<Maximum>(first); };
-  registry.add_backend(std::move(faulty));
-  return verify::verify_ops(registry, {.select = "not R", .ops = {"max"}, .backends = {"faulty"}})
-      .to_string();
+  };
+  const verify::Report report = report_on(offer, {.select = "\"times as broad\"", .ops = {"matmul"}});
+  EXPECT_NE(report.to_string().find("FAILED E matmul own"), std::string::npos) << report;
 }
 
 TEST(VerifyOps, CatchesAMaximumThatIsNeverLessThanTheLeastNumber) {
-  const std::string report = report_on_maximum_from(std::numeric_limits<float>::lowest());
-  EXPECT_NE(report.find("FAILED L max faulty f32"), std::string::npos) << report;
+  const auto offer = [](const Site& site, int) -> Offer {
+    if (site.op().name != "max" || site.output().count() != 1) return Refusal{"only the maximum of all"};
+    return make_plan("own.max", [n = site.input(0).count()](const Io& io) {
+      float largest = std::numeric_limits<float>::lowest();
+      for (std::int64_t i = 0; i < n; ++i) {
+        const float x = io.in<float>(0)[i];
+        if (x > largest || std::isnan(x)) largest = x;
+      }
+      *io.out<float>(0) = largest;
+    });
+  };
+  const std::string report = report_on(offer, {.select = "not R", .ops = {"max"}}).to_string();
+  EXPECT_NE(report.find("FAILED L max own f32"), std::string::npos) << report;
   EXPECT_NE(report.find("want -inf"), std::string::npos) << report;
 }
 
 // Kernels may divide by a count or multiply by its reciprocal.
-class Mean final : public Backend {
- public:
-  std::string_view name() const noexcept override { return "other"; }
-  Offer offer(const Site& site) const override {
+TEST(VerifyOps, PassesAMeanByAReciprocal) {
+  const auto offer = [](const Site& site, int) -> Offer {
     if (site.op().name != "mean" || site.output().count() != 1) return Refusal{"only the mean of all"};
-    if (site.input(0).dtype != DType::f32) return Refusal{"only f32"};
-    return make_plan("other.mean", [n = site.input(0).count()](const Io& io) {
+    return make_plan("own.mean", [n = site.input(0).count()](const Io& io) {
       float sum = 0.0f;
       for (std::int64_t i = 0; i < n; ++i) sum += io.in<float>(0)[i];
       *io.out<float>(0) = sum * (1.0f / static_cast<float>(n));
     });
-  }
-};
-
-TEST(VerifyOps, PassesAMeanByAReciprocal) {
-  Registry registry;
-  register_builtin(registry);
-  BackendDef other;
-  other.name = "other";
-  other.create = [](const BackendContext&) { return std::make_unique<Mean>(); };
-  registry.add_backend(std::move(other));
-  const verify::Report report = verify::verify_ops(registry, {.ops = {"mean"}, .backends = {"other"}});
+  };
+  const verify::Report report = report_on(offer, {.ops = {"mean"}});
   EXPECT_TRUE(report) << report;
 }
 
@@ -295,7 +237,7 @@ TEST(VerifyOpsDeathTest, NamesTheOpThatCrashes) {
     verify::name_what_crashes(1);
     report_on([](const float*, float*, std::int64_t, int) { std::raise(SIGSEGV); });
   };
-  EXPECT_EXIT(crash(), testing::ExitedWithCode(1), "FAILED E neg faulty f32 vector of.*crashed .SIGSEGV.");
+  EXPECT_EXIT(crash(), testing::ExitedWithCode(1), "FAILED E neg own f32 vector of.*crashed .SIGSEGV.");
 }
 
 TEST(VerifyOps, NothingSelectedIsNoSuccess) {

@@ -29,6 +29,14 @@ constexpr OracleName kOracles[kOracleCount] = {{'E', "exact lattice"},     {'P',
 char letter_of(Oracle oracle) noexcept { return kOracles[static_cast<int>(oracle)].letter; }
 std::string_view name_of(Oracle oracle) noexcept { return kOracles[static_cast<int>(oracle)].name; }
 
+void Outcome::add(Outcome more) {
+  if (status == Status::failed || (status == Status::passed && more.status == Status::skipped)) return;
+  more.judged += judged;
+  more.ratio = std::max(more.ratio, ratio);
+  if (status == Status::passed && more.status == Status::passed) more.basis = std::move(basis);
+  *this = std::move(more);
+}
+
 Outcome outcome_of(const std::function<Outcome()>& oracle) {
   try {
     return oracle();

@@ -67,6 +67,10 @@ struct Outcome {
   static Outcome failed(std::string basis, std::string detail) {
     return {Status::failed, std::move(basis), std::move(detail), 0, 0};
   }
+
+  /// And what it says of more data. The first failure stands, the basis is the first one, and what is skipped
+  /// takes nothing from what was judged.
+  void add(Outcome more);
 };
 
 /// What the oracle says; an exception is a failure.

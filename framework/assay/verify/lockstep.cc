@@ -26,6 +26,32 @@ bool chooses(const BoundKernel& reference, const std::vector<Tensor>& inputs) {
   return true;
 }
 
+BoundKernel reference_of(const KernelCase& subject, std::string& refusal) {
+  return bind_kernel(*subject.reference, with_dtype(subject.kernel.site, subject.dtype), refusal);
+}
+
+// The reference's numbers, or NaN where it has NaN, in the elements that count(whether real, what the
+// reference has).
+template <class Counts>
+Outcome compare_where(const KernelCase& subject, const BoundKernel& reference, const Draw& draw,
+                      const std::string& basis, Counts counts) {
+  const std::vector<Tensor> inputs = make_inputs(*subject.geometry, subject.dtype, draw);
+  const std::vector<Tensor> want = run(reference, inputs), got = run(subject.kernel, inputs);
+  Outcome outcome{Status::passed, basis, {}, 0, 0};
+  for (std::size_t o = 0; o < got.size(); ++o) {
+    for (std::int64_t i = 0; i < got[o].count(); ++i) {
+      const double a = element(got[o].view(), i), b = element(want[o].view(), i);
+      if (!counts(is_real(got[o].dtype()), b)) continue;
+      ++outcome.judged;
+      if (a == b || (std::isnan(a) && std::isnan(b))) continue;
+      return Outcome::failed(basis,
+                             fmt::format("output {} {} at {}: got {}, want {}", o, got[o].spec().to_string(),
+                                         got[o].spec().shape.index_text(i), a, b));
+    }
+  }
+  return outcome;
+}
+
 }  // namespace
 
 Outcome check_lockstep(const KernelCase& subject, const Draw& draw) {
@@ -45,53 +71,24 @@ Outcome check_lockstep_on(const KernelCase& subject, const std::vector<Tensor>& 
 
 Outcome check_nans(const KernelCase& subject, std::uint64_t seed) {
   std::string refusal;
-  const BoundKernel reference =
-      bind_kernel(*subject.reference, with_dtype(subject.kernel.site, subject.dtype), refusal);
+  const BoundKernel reference = reference_of(subject, refusal);
   if (!reference.kernel) return Outcome::skipped("reference: " + refusal);
-  const std::vector<Tensor> inputs =
-      make_inputs(*subject.geometry, subject.dtype, {.fill = Fill::nans, .seed = seed});
-  const std::vector<Tensor> want = run(reference, inputs), got = run(subject.kernel, inputs);
-  const std::string basis = "exact: NaN where the reference has one";
-  Outcome outcome{Status::passed, basis, {}, 0, 0};
-  for (std::size_t o = 0; o < got.size(); ++o) {
-    const bool real = is_real(got[o].dtype());
-    for (std::int64_t i = 0; i < got[o].count(); ++i) {
-      const double a = element(got[o].view(), i), b = element(want[o].view(), i);
-      if (real && !std::isnan(b)) continue;
-      ++outcome.judged;
-      if (real ? std::isnan(a) : a == b) continue;
-      return Outcome::failed(basis,
-                             fmt::format("output {} {} at {}: got {}, want {}", o, got[o].spec().to_string(),
-                                         got[o].spec().shape.index_text(i), a, b));
-    }
-  }
-  return outcome;
+  return compare_where(subject, reference, {.fill = Fill::nans, .seed = seed},
+                       "exact: NaN where the reference has one",
+                       [](bool real, double want) { return !real || std::isnan(want); });
 }
 
 Outcome check_ends(const KernelCase& subject, std::uint64_t seed) {
   // Of a window in the padding a kernel may multiply what the formula leaves out.
   if (subject.op->multiply_adds) return Outcome::skipped("L: computes products");
   std::string refusal;
-  const BoundKernel reference =
-      bind_kernel(*subject.reference, with_dtype(subject.kernel.site, subject.dtype), refusal);
+  const BoundKernel reference = reference_of(subject, refusal);
   if (!reference.kernel) return Outcome::skipped("reference: " + refusal);
   if (!chooses(reference, make_inputs(*subject.geometry, subject.dtype, {.seed = seed})))
     return Outcome::skipped("L: computes what is none of its inputs' numbers");
-  const std::vector<Tensor> inputs =
-      make_inputs(*subject.geometry, subject.dtype, {.fill = Fill::ends, .seed = seed});
-  const std::vector<Tensor> want = run(reference, inputs), got = run(subject.kernel, inputs);
-  Outcome outcome{Status::passed, "exact: the reference's numbers at the ends of the format", {}, 0, 0};
-  for (std::size_t o = 0; o < got.size(); ++o) {
-    for (std::int64_t i = 0; i < got[o].count(); ++i) {
-      const double a = element(got[o].view(), i), b = element(want[o].view(), i);
-      ++outcome.judged;
-      if (a == b || std::isnan(b)) continue;
-      return Outcome::failed(outcome.basis,
-                             fmt::format("output {} {} at {}: got {}, want {}", o, got[o].spec().to_string(),
-                                         got[o].spec().shape.index_text(i), a, b));
-    }
-  }
-  return outcome;
+  return compare_where(subject, reference, {.fill = Fill::ends, .seed = seed},
+                       "exact: the reference's numbers at the ends of the format",
+                       [](bool, double want) { return !std::isnan(want); });
 }
 
 }  // namespace assay::verify

@@ -16,6 +16,13 @@ std::int64_t numbers(const std::vector<Tensor>& outputs) {
   return count;
 }
 
+// "1, 2, 3": the numbers of threads that kernels were bound at.
+std::string numbers_of_threads(const std::vector<BoundKernel>& kernels) {
+  return fmt::format(
+      "{}",
+      fmt::join(std::span(kThreadCounts).first(std::min(std::size(kThreadCounts), kernels.size())), ", "));
+}
+
 std::string difference(const KernelCase& subject, const std::vector<Tensor>& got,
                        const std::vector<Tensor>& want) {
   const Comparison comparison = compare_exactly(got, want, subject.op->outputs);
@@ -39,9 +46,7 @@ Outcome check_repeat(const KernelCase& subject, std::uint64_t seed) {
 Outcome check_threads(const KernelCase& subject, const std::vector<BoundKernel>& others, std::uint64_t seed) {
   const std::vector<Tensor> inputs = make_inputs(*subject.geometry, subject.dtype, {.seed = seed});
   const std::vector<Tensor> first = run(subject.kernel, inputs);
-  const std::string basis = fmt::format(
-      "exact: the same bits on {} threads",
-      fmt::join(std::span(kThreadCounts).first(std::min(std::size(kThreadCounts), others.size())), ", "));
+  const std::string basis = fmt::format("exact: the same bits on {} threads", numbers_of_threads(others));
   for (const BoundKernel& other : others) {
     const std::vector<Tensor> outputs = run(other, inputs);
     if (!same_bits(first, outputs))
@@ -53,7 +58,7 @@ Outcome check_threads(const KernelCase& subject, const std::vector<BoundKernel>&
 
 Outcome check_bounds_on_threads(const KernelCase& subject, const std::vector<BoundKernel>& others,
                                 std::uint64_t seed) {
-  const std::string basis = fmt::format("within its bound on {} threads", fmt::join(kThreadCounts, ", "));
+  const std::string basis = fmt::format("within its bound on {} threads", numbers_of_threads(others));
   const std::vector<Tensor> inputs = make_inputs(*subject.geometry, subject.dtype, {.seed = seed});
   Outcome all{Status::passed, basis, {}, 0, 0};
   for (const BoundKernel& other : others) {

@@ -1,0 +1,162 @@
+// Kernels on sizes that threads share, and that are cut into blocks: other code than that of an op's own
+// cases, which are small enough to be judged in wide formats.
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "assay/verify/enlarge.h"
+#include "assay/verify/kernel_checks.h"
+
+namespace assay::verify {
+namespace {
+
+class LargeKernels {
+ public:
+  explicit LargeKernels(KernelChecks& checks)
+      : checks_(checks),
+        op_(checks.op_checks),
+        bases_(largest(with_elements(op_.op.cases), op_.op.cases.size(), kBiasElements)) {}
+
+  void run() {
+    for (const Axis axis : {Axis::outermost, Axis::innermost}) on_every_rank(axis);
+    if (op_.op.multiply_adds) {
+      for (const Axis axis : {Axis::both, Axis::result}) on_every_rank(axis);
+    }
+    on_every_kind();
+  }
+
+ private:
+  std::optional<Case> enlarge(const Case& base, Axis axis, std::int64_t elements) const {
+    return enlarged(op_.registry.ops, op_.op, base, axis, elements);
+  }
+
+  // Of every rank the first geometry, from the largest down, that can be made so large that threads share the
+  // work: batches of products are shared in another way than the rows of one. Of batches also the longest:
+  // what is summed over rows has few of them in the largest geometries.
+  void on_every_rank(Axis axis) {
+    std::set<std::string> done;
+    on_every_rank(axis, bases_, done);
+    if (axis != Axis::outermost || !makes_one_number()) return;
+    std::vector<const Case*> longest = bases_;
+    std::ranges::stable_sort(longest, std::greater{}, [](const Case* c) {
+      std::int64_t rows = 0;
+      for (const CaseInput& input : c->inputs)
+        rows = std::max(rows, input.shape.rank() == 0 ? 0 : input.shape[0]);
+      return rows;
+    });
+    on_every_rank(axis, longest, done);
+  }
+
+  bool makes_one_number() const {
+    return std::ranges::all_of(with_elements(op_.op.cases), [&](const Case* c) {
+      const OpSite site = make_op_site(op_.registry.ops, op_.op, *c, DType::f32);
+      return site.outputs.front().shape().rank() == 0;
+    });
+  }
+
+  void on_every_rank(Axis axis, const std::vector<const Case*>& bases, std::set<std::string>& done) {
+    std::set<int> ranks;
+    for (const Case* base : bases) {
+      if (op_.done()) return;
+      const int rank = base->inputs.empty() ? 0 : base->inputs.front().shape.rank();
+      if (ranks.contains(rank)) continue;
+      const std::optional<Case> c = enlarge(*base, axis, kSharedElements);
+      if (!c) continue;
+      const OpSite site = make_op_site(op_.registry.ops, op_.op, *c, DType::f32);
+      if (done.contains(c->label) ||
+          check_shared_work(checks_, *c, site.site(), op_.op.name, axis == Axis::outermost)) {
+        ranks.insert(rank);
+        done.insert(c->label);
+        kinds_[axis].insert(kind_of(op_.op, *base));
+      }
+    }
+  }
+
+  // Other code shares the work of other kinds of geometries: of each the largest, along every axis, on as
+  // much as two threads share.
+  void on_every_kind() {
+    if (checks_.name == "reference") return;  // plain loops, one per op
+    // Axes inside count where the op names some.
+    const bool inside = std::ranges::any_of(
+        op_.op.fields, [](const FieldDef& field) { return field.name == "axis" || field.name == "axes"; });
+    for (const Axis axis : {Axis::outermost, Axis::middle, Axis::innermost, Axis::matrix}) {
+      if ((axis == Axis::middle || axis == Axis::matrix) && !inside) continue;
+      for (const Case* base : bases_) {
+        if (op_.done()) return;
+        const std::string kind = kind_of(op_.op, *base);
+        if (!kinds_[axis].contains(kind) && on_kind(*base, axis)) kinds_[axis].insert(kind);
+      }
+    }
+  }
+
+  // Whether the geometry can be enlarged, and the backend takes it.
+  bool on_kind(const Case& base, Axis axis) {
+    const std::optional<Case> c = enlarge(base, axis, kTwoShares);
+    if (!c) return false;
+    return with_kernel(*c, [&](const KernelCase& kernel, const Subject& subject) {
+      const std::uint64_t seed = op_.options.seed;
+      op_.check(Oracle::lockstep, subject, [&] { return check_lockstep(kernel, {.seed = seed}); });
+      if (checks_.same_bits_on_any_threads()) on_threads(base, axis, kernel, subject);
+    });
+  }
+
+  // Products and convolutions are shared by their multiply-adds: where `kernel` has few, one with as many as
+  // all numbers of threads share is run.
+  void on_threads(const Case& base, Axis axis, const KernelCase& kernel, const Subject& subject) {
+    const std::uint64_t seed = op_.options.seed;
+    if (!op_.op.multiply_adds) {
+      op_.check(Oracle::repeat, subject, [&] { return checks_.on_threads(kernel, seed, kFewThreads); });
+      return;
+    }
+    const double work = multiply_adds_of(op_.registry.ops, op_.op, *kernel.geometry);
+    if (work >= kSharedWork || work == 0) {
+      op_.check(Oracle::repeat, subject, [&] { return checks_.on_threads(kernel, seed); });
+      return;
+    }
+    const auto times = static_cast<std::int64_t>(kSharedWork / work) + 1;
+    const std::optional<Case> longer = enlarge(base, axis, times * kTwoShares);
+    if (!longer) return;
+    with_kernel(*longer, [&](const KernelCase& large, const Subject& its) {
+      op_.check(Oracle::repeat, its, [&] { return checks_.on_threads(large, seed); });
+    });
+  }
+
+  template <class Judge>
+  bool with_kernel(const Case& c, Judge judge) {
+    const OpSite site = make_op_site(op_.registry.ops, op_.op, c, DType::f32);
+    std::string refusal;
+    const KernelCase kernel = checks_.bind(c, DType::f32, site.site(), refusal);
+    if (!kernel.kernel.kernel) return false;
+    judge(kernel, Subject{op_.op.name, checks_.name, kernel.kernel.plan.implementation, DType::f32, c.label,
+                          shapes_of(site.site())});
+    return true;
+  }
+
+  KernelChecks& checks_;
+  OpChecks& op_;
+  const std::vector<const Case*> bases_;
+  std::map<Axis, std::set<std::string>> kinds_;  // that have been judged
+};
+
+}  // namespace
+
+bool check_shared_work(KernelChecks& checks, const Case& c, const Site& site, const std::string& ops,
+                       bool in_layouts) {
+  OpChecks& op = checks.op_checks;
+  std::string refusal;
+  const KernelCase kernel = checks.bind(c, DType::f32, site, refusal);
+  if (!kernel.kernel.kernel) return false;
+  const std::uint64_t seed = op.options.seed;
+  const Subject subject{ops,        checks.name, kernel.kernel.plan.implementation,
+                        DType::f32, c.label,     shapes_of(site)};
+  if (site.ops.size() == 1) op.check(Oracle::exact, subject, [&] { return check_exact_once(kernel, seed); });
+  op.check(Oracle::lockstep, subject, [&] { return lockstep_on_shared_work(kernel, seed); });
+  op.check(Oracle::repeat, subject, [&] { return checks.on_threads(kernel, seed); });
+  if (in_layouts) checks.on_layouts(c, site, subject, seed);
+  return true;
+}
+
+void check_large_kernels(KernelChecks& checks) { LargeKernels(checks).run(); }
+
+}  // namespace assay::verify
