@@ -85,6 +85,10 @@ std::optional<Case> enlarged(const OpTable& ops, const OpDef& op, const Case& c,
       if (largest->shape.rank() == 1) return std::nullopt;  // the outermost, too
       stretches = {{inner, some, "wide"}};
       break;
+    case Axis::row:
+      if (largest->shape.rank() == 1) return std::nullopt;
+      stretches = {{inner, times_to_reach(elements, inner), "wide"}};
+      break;
     case Axis::both:
       if (largest->shape.rank() < 2 || outer == inner) return std::nullopt;
       stretches = {{outer, times_to_reach(kBlockRows, outer), "long"},

@@ -11,8 +11,8 @@
 namespace assay::verify {
 
 /// `middle` is the one behind the outermost, of three or more; `matrix` are the last two, `result` the two of
-/// a matrix that the op makes.
-enum class Axis : std::uint8_t { outermost, middle, innermost, both, result, matrix };
+/// a matrix that the op makes. `row` is the innermost, to `elements` by itself.
+enum class Axis : std::uint8_t { outermost, middle, innermost, row, both, result, matrix };
 
 /// The case with one extent of its largest input multiplied, wherever that extent occurs, until this input
 /// has `elements` elements or more; or with both, or both of the result, until each is longer than any block

@@ -92,8 +92,7 @@ Check compare_bits(const std::map<std::string, Tensor>& want, const std::map<std
                    const std::string& what, const std::string& basis, const ProgramSubject& subject) {
   Check check;
   check.oracle = Oracle::program;
-  check.subject = {what, subject.backend,     {}, subject.dtype, whole_program(subject),
-                   {},   SubjectKind::program};
+  check.subject = whole_program(what, subject);
   check.basis = basis;
   for (const auto& [name, value] : want) {
     check.judged += value.count();

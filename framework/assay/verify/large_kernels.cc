@@ -23,7 +23,9 @@ class LargeKernels {
     if (op_.op.multiply_adds) {
       for (const Axis axis : {Axis::both, Axis::result}) on_every_rank(axis);
     }
+    if (checks_.name == "reference") return;  // plain loops, one per op
     on_every_kind();
+    on_long_rows();
   }
 
  private:
@@ -76,7 +78,6 @@ class LargeKernels {
   // Other code shares the work of other kinds of geometries: of each the largest, along every axis, on as
   // much as two threads share.
   void on_every_kind() {
-    if (checks_.name == "reference") return;  // plain loops, one per op
     // Axes inside count where the op names some.
     const bool inside = std::ranges::any_of(
         op_.op.fields, [](const FieldDef& field) { return field.name == "axis" || field.name == "axes"; });
@@ -87,6 +88,26 @@ class LargeKernels {
         const std::string kind = kind_of(op_.op, *base);
         if (!kinds_[axis].contains(kind) && on_kind(*base, axis)) kinds_[axis].insert(kind);
       }
+    }
+  }
+
+  // Of the geometries with the fewest rows, the first that the backend takes with rows that long.
+  void on_long_rows() {
+    std::vector<const Case*> flattest = bases_;
+    std::ranges::stable_sort(flattest, {}, [](const Case* c) {
+      if (c->inputs.empty()) return std::int64_t{1};
+      const auto count = [](const CaseInput& input) { return input.shape.count(); };
+      const Shape& largest = std::ranges::max_element(c->inputs, {}, count)->shape;
+      return largest.rank() == 0 ? std::int64_t{1} : largest.count() / largest[-1];
+    });
+    for (const Case* base : flattest) {
+      const std::optional<Case> c = enlarge(*base, Axis::row, kLongRow);
+      if (!c) continue;
+      const bool judged = with_kernel(*c, [&](const KernelCase& kernel, const Subject& subject) {
+        op_.check(Oracle::lockstep, subject,
+                  [&] { return check_lockstep(kernel, {.seed = op_.options.seed}); });
+      });
+      if (judged || op_.done()) return;
     }
   }
 

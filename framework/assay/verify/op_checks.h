@@ -74,9 +74,11 @@ const Case* smallest(const std::vector<const Case*>& cases);
 /// The op's kernels on one backend: E P L S R M V, fused chains that begin with the op, and sizes that
 /// threads share.
 void check_kernels(OpChecks& checks, const std::string& backend);
-/// Its derivative rule and its expansion, on the reference: D F T and G.
+/// What defines it, on the reference: its derivative rule and its expansion, D F T and G, and M of its rows.
 void check_rules(OpChecks& checks);
 /// That every input is judged by something: an input that no output depends on is judged by nothing.
 void check_inputs(OpChecks& checks);
+/// M on the reference: what it makes of rows among many is what it makes of each alone.
+Outcome check_rows(const OpChecks& checks);
 
 }  // namespace assay::verify

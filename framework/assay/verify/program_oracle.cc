@@ -105,8 +105,7 @@ class Observer {
     }
     Check flow;
     flow.oracle = Oracle::program;
-    flow.subject = {"data flow", subject_.backend,    {}, subject_.dtype, whole_program(subject_),
-                    {},          SubjectKind::program};
+    flow.subject = whole_program("data flow", subject_);
     flow.basis = "exact: every operand as its producer left it";
     flow.judged = operands_;
     if (!disorder_.empty()) {
@@ -209,8 +208,14 @@ class Observer {
 
 }  // namespace
 
-std::string whole_program(const ProgramSubject& subject) {
-  return "whole program" + (subject.mode.empty() ? "" : ", " + subject.mode);
+Subject whole_program(std::string what, const ProgramSubject& subject) {
+  return {std::move(what),
+          subject.backend,
+          {},
+          subject.dtype,
+          "whole program" + (subject.mode.empty() ? "" : ", " + subject.mode),
+          {},
+          SubjectKind::program};
 }
 
 ProgramRun verify_program(Program& program, const StateStore& states, const Backend& reference,
@@ -225,8 +230,7 @@ Check compare_with_graph(const Graph& original, const std::map<ValueId, Tensor>&
                          const StateStore& states, const ProgramSubject& subject) {
   Check check;
   check.oracle = Oracle::program;
-  check.subject = {"compilation",       subject.backend, {}, subject.dtype, whole_program(subject), {},
-                   SubjectKind::program};
+  check.subject = whole_program("compilation", subject);
   check.basis = "exact: the bits of the graph run node by node, one buffer per value";
   const auto differ = [&](const std::string& what, const Tensor& want, const void* got) {
     check.judged += want.count();
@@ -250,8 +254,7 @@ Check compare_placed(const Graph& original, const std::map<ValueId, Tensor>& val
                      const Backend& reference, const ProgramSubject& subject) {
   Check check;
   check.oracle = Oracle::program;
-  check.subject = {"compilation",       subject.backend, {}, subject.dtype, whole_program(subject), {},
-                   SubjectKind::program};
+  check.subject = whole_program("compilation", subject);
   check.basis = "the placed graph in quad against the graph that was built, held to 2⁻⁵³ max |·|";
   const Graph placed = with_dtype(program.graph(), DType::quad);
   const Values got = evaluate(placed, reference, bindings);

@@ -24,8 +24,8 @@ struct ProgramSubject {
   std::vector<const Backend*> others{};
 };
 
-/// "whole program", with the mode: what a check of all of it is filed under.
-std::string whole_program(const ProgramSubject& subject);
+/// What a check of all of it is filed under: "compilation" of the "whole program", with the mode.
+Subject whole_program(std::string what, const ProgramSubject& subject);
 
 struct ProgramRun {
   Report report;

@@ -99,6 +99,10 @@ Outcome neutral_leaves_the_other(const OpChecks& checks, const Neutral& neutral)
 }  // namespace
 
 void check_rules(OpChecks& checks) {
+  if (checks.effort.enlarged) {
+    checks.check(Oracle::metamorphic, {checks.op.name, "reference", {}, DType::quad, "rows", {}},
+                 [&] { return check_rows(checks); });
+  }
   for (int round = 0; round < checks.effort.rule_seeds; ++round) {
     for (const Case* c : checks.cases) {
       const std::uint64_t seed = checks.seed_of(*c, round);

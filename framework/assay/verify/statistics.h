@@ -54,11 +54,16 @@ inline constexpr std::int64_t kSharedElements = 70000;
 inline constexpr std::int64_t kTwoShares = 33000;
 /// R: multiply-adds that products and convolutions share among kThreadCounts, of 65536 for each.
 inline constexpr double kSharedWork = 13 * 65536;
+/// L: elements of a row that no 16 bits count.
+inline constexpr std::int64_t kLongRow = 65536 + 16;
 /// Extents of a matrix, or of a plane, that is moved in tiles: the largest has 64 rows and columns.
 inline constexpr std::int64_t kTwoTiles = 129;
 /// And extents, outermost and innermost, that are cut into several blocks at once: products take up to 512
 /// terms and 256 rows in one.
 inline constexpr std::int64_t kBlockRows = 257, kBlockColumns = 600;
+
+/// M: elements of the inputs of one part, at most, where many parts are run as one whole.
+inline constexpr std::int64_t kPartElements = 300;
 
 /// R: reruns, and numbers of threads.
 inline constexpr int kReruns = 20;
