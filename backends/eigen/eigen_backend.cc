@@ -57,6 +57,7 @@ BackendDef eigen_backend() {
     eigen::add_dropout_kernels(kernels, owner);
     eigen::add_update_kernels(kernels, owner);
   };
+  def.threaded = false;
   def.create = [](const BackendContext& context) -> std::unique_ptr<Backend> {
     return std::make_unique<EigenBackend>(context.kernels);
   };

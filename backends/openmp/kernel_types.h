@@ -92,6 +92,9 @@ struct GemmShape {
   std::int64_t a_batch = 0, b_batch = 0, c_batch = 0;  ///< steps from one product to the next
 };
 
+/// Up to so many terms of a product are added up before they meet what C holds.
+inline constexpr std::int64_t kWholeDepth = 256;
+
 /// How a product is cut up, chosen once by the kernels' plan_gemm.
 struct GemmPlan {
   GemmShape shape;

@@ -8,6 +8,8 @@
 namespace assay::openmp {
 namespace {
 
+static_assert(kWholeDepth >= kDescentTerms, "the weight would be rounded once for each block of terms");
+
 // Z = f(X Wᵀ + b), bias and activation while a block of Z is in the cache.
 template <class T>
 Plan plan_linear(const Site& site, const Target<T>& target) {

@@ -39,6 +39,7 @@ BackendDef reference_backend() {
     add_loss_kernels(kernels, owner);
     add_update_kernels(kernels, owner);
   };
+  def.threaded = false;
   def.create = [](const BackendContext& context) {
     return std::make_unique<ReferenceBackend>(context.kernels);
   };

@@ -11,8 +11,9 @@
 namespace assay::conformance {
 namespace {
 
-// Panels of a long product would each round the weight: as many steps as there are panels.
-TEST(Descent, IsFusedUpToSoManyTermsThatItIsTakenOnce) {
+// Panels of a longer product would each round the weight: as many steps as there are panels. (The backends
+// assert that so many terms are one panel.)
+TEST(Descent, IsFusedUpToItsLimitOfTerms) {
   int fusing = 0;
   for (const std::string& name : builtin().backends.names()) {
     const auto backend = builtin().create_backend(name, {}, 1);

@@ -72,7 +72,7 @@ std::int64_t wrong_rows(const Tensor& a, const Tensor& b, bool ta, bool tb, cons
 
 // Every extent is cut into several blocks, none evenly.
 TEST_P(CpuBackends, ProductsLargerThanTheBlocksAreExact) {
-  const std::int64_t m = 613, n = 821, k = 709;
+  const std::int64_t m = 1229, n = 821, k = 709;
   for (const DType dtype : {DType::f32, DType::f64}) {
     for (const bool ta : {false, true}) {
       for (const bool tb : {false, true}) {

@@ -11,10 +11,11 @@
 namespace assay {
 namespace {
 
-TEST(KnownValues, AreThereForEveryOp) {
+TEST(KnownValues, AreThereForEveryOpThatKernelsCompute) {
   Registry registry;
   register_builtin(registry);
   for (const std::string& op : registry.ops.names()) {
+    if (registry.ops.at(op).view) continue;
     const bool known = std::ranges::any_of(verify::known_values(), [&](const auto& v) { return v.op == op; });
     EXPECT_TRUE(known) << op;
   }

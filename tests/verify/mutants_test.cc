@@ -81,7 +81,7 @@ TEST(Catalogue, NamesEveryFaultOnceAndManyRealDefects) {
     if (!fault.defect.empty()) defects.insert(fault.defect);
     places[fault.number].insert(fault.id());
   }
-  EXPECT_GE(defects.size(), 40U);
+  EXPECT_GT(defects.size(), 50U);
   EXPECT_EQ(places.size(), static_cast<std::size_t>(kClassCount));
   for (const auto& [number, there] : places)
     EXPECT_GE(there.size(), 10U) << number << " " << class_name(number);

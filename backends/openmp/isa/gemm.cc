@@ -7,6 +7,8 @@
 namespace assay::openmp::ASSAY_ISA {
 namespace {
 
+static_assert(kDepthBytes / sizeof(double) >= kWholeDepth);
+
 // Cost of moving one element into or out of packed form, in cycles per 64 bytes of vector, measured on Zen 5;
 // only their ratio to the tiles' multiply-adds matters, and only where two ways are close.
 constexpr double kCopyCost = 4.0;

@@ -106,8 +106,12 @@ Tensor& Tensor::operator=(Tensor&& other) noexcept {
 Tensor::~Tensor() { release_aligned(data_); }
 
 Tensor Tensor::clone() const {
-  Tensor copy(spec_);
-  if (data_ != nullptr) std::memcpy(copy.data_, data_, spec_.bytes());
+  return copy_of(view());
+}
+
+Tensor Tensor::copy_of(const TensorView& view) {
+  Tensor copy(view.spec);
+  if (view.data != nullptr) std::memcpy(copy.data_, view.data, view.spec.bytes());
   return copy;
 }
 

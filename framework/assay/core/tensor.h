@@ -35,6 +35,8 @@ class Tensor {
   ~Tensor();
 
   Tensor clone() const;
+  /// A tensor of its own with what `view` shows.
+  static Tensor copy_of(const TensorView& view);
   /// This buffer under another shape. Throws Error if the counts differ.
   Tensor reshaped(const Shape& shape) &&;
   const Spec& spec() const noexcept { return spec_; }

@@ -49,10 +49,7 @@ std::vector<NamedTensor> trace(const Problem& problem, std::int64_t k) {
   program.run();
   std::vector<NamedTensor> tensors;
   for (const auto& [name, id] : graph.outputs()) {
-    const TensorView view = program.output(name);
-    Tensor copy(view.spec);
-    std::memcpy(copy.data(), view.data, view.spec.bytes());
-    tensors.push_back({name, std::move(copy)});
+    tensors.push_back({name, Tensor::copy_of(program.output(name))});
   }
   return tensors;
 }

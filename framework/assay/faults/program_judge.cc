@@ -30,11 +30,7 @@ std::vector<Tensor> trained(const verify::Setting& setting, const Backend& backe
     program.run();
   }
   std::vector<Tensor> left;
-  for (const auto& [name, id] : graph.outputs()) {
-    const TensorView view = program.output(name);
-    left.emplace_back(view.spec);
-    std::memcpy(left.back().data(), view.data, view.spec.bytes());
-  }
+  for (const auto& [name, id] : graph.outputs()) left.push_back(Tensor::copy_of(program.output(name)));
   for (const auto& [state, successor] : graph.updates())
     left.push_back(states.read(graph.node(state).name));
   return left;

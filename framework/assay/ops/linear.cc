@@ -112,7 +112,7 @@ std::vector<Case> linear_cases() {
   }
   add_case(Shape{41, 29}, 23, true);
   add_case(Shape{67, 129}, 37, true);
-  // More rows, columns and terms than any block of a matrix product has.
+  // Long in one extent, so that blocks are.
   add_case(Shape{3, 1033}, 5, true);
   add_case(Shape{2, 3}, 601, true);
   add_case(Shape{601, 3}, 2, true);
@@ -155,7 +155,7 @@ std::vector<Case> matmul_cases() {
   add_case({}, {}, 23, 19, 1);
   add_product({}, {}, 41, 29, 23, false, false);  // there to be enlarged, for which one way is enough
   add_case({}, {}, 37, 129, 67);
-  // More rows, columns and terms than any block of a matrix product has.
+  // Long in one extent, so that blocks are.
   add_case({}, {}, 3, 1033, 5);
   add_case({}, {}, 2, 3, 601);
   add_case({}, {}, 601, 3, 2);

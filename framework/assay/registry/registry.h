@@ -44,6 +44,8 @@ struct BackendDef {
   /// Values of the fields with which kernels compute by another formula than the op's: the verification
   /// judges those kernels beside the default ones.
   std::vector<Fields> rewriting{};
+  /// Whether kernels use the threads that they are given; where not, one number of them stands for all.
+  bool threaded = true;
   /// What kernels promise on other numbers of threads: the same bits, or results within their bounds, where
   /// the partition of a sum follows the number of threads.
   bool same_bits_on_any_threads = true;

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "assay/core/error.h"
+#include "assay/verify/crash.h"
 #include "assay/verify/statistics.h"
 
 namespace assay::verify {
@@ -37,22 +38,23 @@ void Outcome::add(Outcome more) {
   *this = std::move(more);
 }
 
-Outcome outcome_of(const std::function<Outcome()>& oracle) {
-  try {
-    return oracle();
-  } catch (const Error& error) {
-    return Outcome::failed("no error", error.what());
-  } catch (const std::exception& error) {
-    return Outcome::failed("no exception", error.what());
-  }
-}
-
 void Check::settle(Outcome outcome) {
   status = outcome.status;
   basis = std::move(outcome.basis);
   detail = std::move(outcome.detail);
   ratio = outcome.ratio;
   judged = outcome.judged;
+}
+
+void Check::judge(const std::function<Outcome()>& oracle) {
+  const Judging judging(id());
+  try {
+    settle(oracle());
+  } catch (const Error& error) {
+    settle(Outcome::failed("no error", error.what()));
+  } catch (const std::exception& error) {
+    settle(Outcome::failed("no exception", error.what()));
+  }
 }
 
 std::string Check::id() const {

@@ -73,9 +73,6 @@ struct Outcome {
   void add(Outcome more);
 };
 
-/// What the oracle says; an exception is a failure.
-Outcome outcome_of(const std::function<Outcome()>& oracle);
-
 struct Check {
   Oracle oracle = Oracle::exact;
   Subject subject;
@@ -84,10 +81,12 @@ struct Check {
   std::string detail{};     ///< of a failure: tensor, indices, both values; of a skip: why
   double ratio = 0.0;       ///< largest error as a share of its bound; 0 for exact equality
   std::int64_t judged = 0;  ///< numbers compared
-  int position = 0;         ///< of a step in its program
+  int position = 0;         ///< of a step: where its result stands in the graph
   std::string reproduce{};  ///< a command that runs this check alone
 
   void settle(Outcome outcome);
+  /// Settles by what the oracle says, under the name of this check; an exception is a failure.
+  void judge(const std::function<Outcome()>& oracle);
 
   /// "E conv2d openmp f32 stride 2": what -k selects by.
   std::string id() const;

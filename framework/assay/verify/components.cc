@@ -4,7 +4,6 @@
 
 #include <cmath>
 #include <map>
-#include <sstream>
 
 #include "assay/core/error.h"
 #include "assay/core/quad.h"
@@ -19,19 +18,15 @@ namespace {
 constexpr const char* kName = "known";
 constexpr std::uint64_t kSeed = 3;
 
-std::vector<Quad> numbers_of(const KnownTensor& tensor) {
-  std::istringstream in(tensor.numbers);
+std::vector<Quad> quads_of(const KnownTensor& tensor) {
   std::vector<Quad> numbers;
-  for (std::string number; in >> number;) numbers.push_back(Quad::parse(number));
-  if (std::ssize(numbers) != tensor.shape.count())
-    throw Error(
-        fmt::format("a known value of shape {} has {} numbers", tensor.shape.to_string(), numbers.size()));
+  for (const std::string& number : numbers_of(tensor)) numbers.push_back(Quad::parse(number));
   return numbers;
 }
 
 Tensor tensor_of(const KnownTensor& known, DType dtype) {
   std::vector<double> values;
-  for (const Quad& number : numbers_of(known)) values.push_back(static_cast<double>(number));
+  for (const Quad& number : quads_of(known)) values.push_back(static_cast<double>(number));
   return Tensor::of(dtype, known.shape, values);
 }
 
@@ -72,7 +67,7 @@ class Judgement {
     if (shape != want.shape)
       return fail(
           fmt::format("{} has shape {}, known is {}", what, shape.to_string(), want.shape.to_string()));
-    const std::vector<Quad> known = numbers_of(want);
+    const std::vector<Quad> known = quads_of(want);
     for (std::size_t i = 0; i < known.size(); ++i) {
       ++outcome_.judged;
       const T is = static_cast<T>(static_cast<double>(got[i])),
@@ -337,7 +332,7 @@ class Verifier {
     Check check = check_of(kind, name, dtype, fmt::format("known value {}{}", number, where));
     const std::string id = check.id();
     if (!selector_.matches(id)) return;
-    check.settle(outcome_of(judge));
+    check.judge(judge);
     if (check.status == Status::failed) check.reproduce = fmt::format("{} -k '={}'", options_.command, id);
     report_.add(std::move(check));
   }

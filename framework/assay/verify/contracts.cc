@@ -1,6 +1,7 @@
 #include "assay/verify/contracts.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <atomic>
@@ -12,6 +13,7 @@
 #include <thread>
 
 #include "assay/core/error.h"
+#include "assay/verify/crash.h"
 #include "assay/verify/function_sweep.h"
 #include "assay/verify/selector.h"
 #include "assay/verify/statistics.h"
@@ -139,6 +141,8 @@ class ContractVerification {
       rows.emplace_back();
       rows.back().subject = row.subject;
     }
+    const Judging judging(fmt::format("C {} {} {}", sweep.function.op->name, fmt::join(sweep.backends, ", "),
+                                      name_of(sweep.dtype)));
     sweep_function(registry_, sweep.function, sweep.dtype, arguments_, part.begin, part.end,
                    backend_of("reference"), backends, rows);
     return rows;

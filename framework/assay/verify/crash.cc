@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 
 namespace assay::verify {
 namespace {
@@ -57,19 +59,48 @@ const char* name_of(int signal) {
   }
 }
 
-void on_crash(int signal) {
+bool anything_is_judged() {
+  return std::ranges::any_of(places, [](const Place& place) { return place.length > 0; });
+}
+
+void say_what_is_judged() {
   say("\n");
   if (own >= 0) {
     say(places[own]);
   } else {
     for (const Place& place : places) say(place);
   }
-  say("  crashed (");
+}
+
+void on_crash(int signal) {
+  const bool any = anything_is_judged();
+  say_what_is_judged();
+  say(any ? "  crashed (" : "FAILED: crashed (");
   say(name_of(signal));
-  say("): ");
-  say(own >= 0 ? "while this was judged, or by memory that was written before\n"
-               : "while these were judged, by a thread of its own\n");
+  say(own >= 0 ? "): while this was judged, or by memory that was written before\n"
+      : any    ? "): while these were judged, by a thread of its own\n"
+               : "): while no check was judged, perhaps by memory that was written before\n");
   ::_exit(exit_code_of_crash);
+}
+
+void on_exit() {
+  if (!anything_is_judged()) return;
+  say_what_is_judged();
+  say("  ended the process by exit() while this was judged\n");
+  ::_exit(exit_code_of_crash);
+}
+
+// A handler needs a stack of its own where the thread's is used up. (A sanitizer has given it one.)
+void give_this_thread_a_second_stack() {
+  constexpr std::size_t kBytes = 32 * 1024;
+  thread_local std::unique_ptr<char[]> second;
+  stack_t given{};
+  if (second || sigaltstack(nullptr, &given) != 0 || (given.ss_flags & SS_DISABLE) == 0) return;
+  second = std::make_unique<char[]>(kBytes);
+  given = {};
+  given.ss_sp = second.get();
+  given.ss_size = kBytes;
+  sigaltstack(&given, nullptr);
 }
 
 }  // namespace
@@ -82,6 +113,7 @@ Judging::Judging(const std::string& id) {
     std::memcpy(places[i].text, id.data(), length);
     places[i].length = length;
     own = place_ = i;
+    give_this_thread_a_second_stack();
     return;
   }
 }
@@ -97,8 +129,9 @@ void name_what_crashes(int exit_code) {
   exit_code_of_crash = exit_code;
   struct sigaction action {};
   action.sa_handler = on_crash;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_ONSTACK;
   for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) sigaction(signal, &action, nullptr);
+  std::atexit(on_exit);
 }
 
 }  // namespace assay::verify

@@ -101,6 +101,17 @@ std::optional<Case> enlarged(const OpTable& ops, const OpDef& op, const Case& c,
                    {made[1], times_to_reach(kBlockColumns, made[1]), "broad"}};
       break;
     }
+    case Axis::product: {
+      const Shape made = make_op_site(ops, op, c, DType::f32).outputs.front().shape();
+      if (made.rank() != 2 || made[0] == made[1] || made.count() == 0) return std::nullopt;
+      stretches = {{made[0], times_to_reach(kProductExtent, made[0]), "long"},
+                   {made[1], times_to_reach(kProductExtent, made[1]), "broad"}};
+      const auto terms = std::ranges::find_if(largest->shape.extents(),
+                                              [&](std::int64_t e) { return e != made[0] && e != made[1]; });
+      if (terms == largest->shape.extents().end()) return std::nullopt;
+      stretches.push_back({*terms, times_to_reach(kProductTerms, *terms), "deep"});
+      break;
+    }
     case Axis::matrix: {
       if (largest->shape.rank() < 2 || largest->shape[-2] == inner) return std::nullopt;
       const std::int64_t rows = largest->shape[-2];
@@ -128,6 +139,16 @@ std::optional<Case> enlarged(const OpTable& ops, const OpDef& op, const Case& c,
   } catch (const Error&) {  // shapes that do not fit together, or not into 64 bits
     return std::nullopt;
   }
+}
+
+std::vector<const Case*> flattest_first(std::vector<const Case*> cases) {
+  std::ranges::stable_sort(cases, {}, [](const Case* c) -> std::int64_t {
+    if (c->inputs.empty()) return 1;
+    const auto count = [](const CaseInput& input) { return input.shape.count(); };
+    const Shape& largest = std::ranges::max_element(c->inputs, {}, count)->shape;
+    return largest.rank() == 0 ? 1 : largest.count(0, largest.rank() - 1);
+  });
+  return cases;
 }
 
 double multiply_adds_of(const OpTable& ops, const OpDef& op, const Case& c) {

@@ -5,22 +5,28 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "assay/graph/op.h"
 
 namespace assay::verify {
 
 /// `middle` is the one behind the outermost, of three or more; `matrix` are the last two, `result` the two of
-/// a matrix that the op makes. `row` is the innermost, to `elements` by itself.
-enum class Axis : std::uint8_t { outermost, middle, innermost, row, both, result, matrix };
+/// a matrix that the op makes, `product` these and the one that is summed over. `row` is the innermost, to
+/// `elements` by itself.
+enum class Axis : std::uint8_t { outermost, middle, innermost, row, both, result, matrix, product };
 
 /// The case with one extent of its largest input multiplied, wherever that extent occurs, until this input
-/// has `elements` elements or more; or with both, or both of the result, until each is longer than any block
-/// that kernels cut it into (kBlockRows, kBlockColumns); or with both of the last matrix, until each is
+/// has `elements` elements or more; or with both, or both of the result, until each is longer than most
+/// blocks that kernels cut it into (kBlockRows, kBlockColumns); or of a product all, each longer than any
+/// (kProductExtent, kProductTerms); or with both of the last matrix, until each is
 /// longer than two tiles (kTwoTiles). Nothing where the op's shape rule refuses that, or where another tensor
 /// would be much larger.
 std::optional<Case> enlarged(const OpTable& ops, const OpDef& op, const Case& c, Axis axis,
                              std::int64_t elements);
+
+/// Those of the fewest rows first: of their largest input, whose innermost axis is a row.
+std::vector<const Case*> flattest_first(std::vector<const Case*> cases);
 
 /// What kernels choose their code by beside sizes: which settings are the default ones, which axes are meant,
 /// and how the inputs broadcast. Equal for cases that differ in sizes only.

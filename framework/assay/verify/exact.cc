@@ -62,10 +62,10 @@ class ExactRun {
   BoundKernel lattice_, narrow_, bound_;
 };
 
-// Draws until a wrong polynomial would have been seen; nothing where no draw stays exact.
+// Draws until a wrong polynomial would have been seen; nothing where draws do not stay exact.
 std::optional<Outcome> judge(const KernelCase& subject, const ExactRun& lattice, Draw draw, double target) {
   // Degree 2: the ops are linear in each of at most two operands that are drawn.
-  const double missed = std::min(0.5, 2.0 / (2.0 * static_cast<double>(draw.radius) + 1.0));
+  const double missed = 2.0 / (2.0 * static_cast<double>(draw.radius) + 1.0);
   // γ₂; of what is exact on numbers that need not be divisible, nothing.
   const double unit = subject.dtype == DType::f32 ? 0x1p-24 : 0x1p-53;
   const double reciprocal = draw.multiple == 1 ? 0.0 : 2 * unit / (1 - 2 * unit);
@@ -90,7 +90,8 @@ std::optional<Outcome> judge(const KernelCase& subject, const ExactRun& lattice,
     if (result.failed > 0) outcome.status = Status::failed;
     if (result.failed > 0 || result.judged == 0) break;
   }
-  if (draws == 0) return std::nullopt;
+  if (draws == 0 || (miss >= target && outcome.status == Status::passed && outcome.judged > 0))
+    return std::nullopt;
   outcome.basis = fmt::format("exact on integers up to {}{}, {} draw{}, miss probability {:.1g}",
                               draw.radius * draw.multiple, reciprocal > 0 ? ", or γ_2 for a reciprocal" : "",
                               draws, draws == 1 ? "" : "s", miss);

@@ -97,7 +97,11 @@ class Proof {
 
   GradientProof run() {
     together();
-    if (budget_allows()) alone();
+    if (within_budget()) {
+      alone();
+    } else {
+      skip_alone();
+    }
     return std::move(proof_);
   }
 
@@ -178,16 +182,29 @@ class Proof {
     proof_.report.add(std::move(check));
   }
 
-  bool budget_allows() const {
+  std::int64_t cost_of_alone() const {
     std::int64_t evaluations = 0;
     for (const std::string& name : parameters_) evaluations += 2 * tries(name);
-    return failed_ || evaluations * loss_.cost() <= options_.cost_limit;
+    return evaluations * loss_.cost();
   }
+  bool within_budget() const { return failed_ || cost_of_alone() <= options_.cost_limit; }
   bool by_coordinate(const std::string& name) const {
     return gradients_.at(name).count() <= options_.coordinates && !failed_;
   }
   std::int64_t tries(const std::string& name) const {
     return by_coordinate(name) ? gradients_.at(name).count() : (failed_ ? 1 : options_.directions);
+  }
+
+  void skip_alone() {
+    Check check;
+    check.oracle = Oracle::difference;
+    check.subject = {"gradient",          {}, "whole model", DType::quad, "parameter by parameter", {},
+                     SubjectKind::program};
+    check.settle(Outcome::skipped(
+        fmt::format("{:.0e} multiplications, more than {:.0e}; --tier full allows "
+                    "more",
+                    static_cast<double>(cost_of_alone()), static_cast<double>(options_.cost_limit))));
+    if (selector_.matches(check.id())) proof_.report.add(std::move(check));
   }
 
   // Parameter by parameter.

@@ -79,6 +79,7 @@ KernelChecks::KernelChecks(OpChecks& op, const std::string& chosen, const Fields
       name(chosen),
       backend(op.registry.create_backend(chosen, fields, 1)),
       rewritten(algebra) {
+  if (!op.registry.backends.at(chosen).threaded) return;
   for (const int threads : kThreadCounts)
     threaded_.push_back(op.registry.create_backend(chosen, fields, threads));
 }
@@ -124,13 +125,12 @@ bool KernelChecks::same_bits_on_any_threads() const {
 }
 
 Outcome KernelChecks::repeat(const KernelCase& kernel, std::uint64_t seed) const {
-  Outcome again = check_repeat(kernel, seed);
-  if (again.status != Status::passed) return again;
+  Outcome all = check_repeat(kernel, seed);
+  if (all.status != Status::passed || !uses_threads()) return all;
   Outcome threads = on_threads(kernel, seed);
-  if (threads.status != Status::passed) return threads;
-  threads.judged += again.judged;
-  threads.basis = fmt::format("{}; {}", again.basis, threads.basis);
-  return threads;
+  if (threads.status == Status::passed) all.basis += "; " + threads.basis;
+  all.add(std::move(threads));
+  return all;
 }
 
 Outcome KernelChecks::on_threads(const KernelCase& kernel, std::uint64_t seed, std::size_t most) const {

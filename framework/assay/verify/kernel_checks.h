@@ -40,6 +40,7 @@ class KernelChecks {
 
   /// R: again and again, and on every number of threads.
   Outcome repeat(const KernelCase& kernel, std::uint64_t seed) const;
+  bool uses_threads() const { return !threaded_.empty(); }
   /// R: the same kernel on the first `most` numbers of kThreadCounts, as far as the backend promises.
   Outcome on_threads(const KernelCase& kernel, std::uint64_t seed,
                      std::size_t most = std::size(kThreadCounts)) const;
@@ -72,7 +73,8 @@ Outcome lockstep_on_all_data(const KernelCase& kernel, const Effort& effort, std
 /// In a layout of the backend's own: ordinary numbers, zeros, indices as a pooling leaves them, NaNs and
 /// ends.
 Outcome lockstep_in_layout(const KernelCase& kernel, std::uint64_t seed);
-/// Where threads share the work: ordinary numbers, and constants where the op takes a mean.
+/// Where threads share the work: ordinary numbers; and constants, of which nothing but a mean is left, unless
+/// the op is a polynomial, an activation or a gradient.
 Outcome lockstep_on_shared_work(const KernelCase& kernel, std::uint64_t seed);
 
 }  // namespace assay::verify

@@ -32,6 +32,10 @@ Outcome check_exact(const KernelCase& subject, std::uint64_t seed);
 /// shows in many elements at once.
 Outcome check_exact_once(const KernelCase& subject, std::uint64_t seed);
 
+/// E of a matrix product of any size: of random sums of the result's columns, which the reference makes from
+/// the same sums of the operands'. Skipped where the columns cannot be told from the other extents.
+Outcome check_contraction(const KernelCase& subject, std::uint64_t seed);
+
 /// P: run_watched() without findings.
 Outcome check_poison(const KernelCase& subject, std::uint64_t seed, const Execute& execute = {});
 

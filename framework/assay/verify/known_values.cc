@@ -16,16 +16,6 @@
 namespace assay::verify {
 namespace {
 
-std::vector<std::string> numbers_of(const KnownTensor& tensor) {
-  std::istringstream in(tensor.numbers);
-  std::vector<std::string> numbers;
-  for (std::string number; in >> number;) numbers.push_back(number);
-  if (static_cast<std::int64_t>(numbers.size()) != tensor.shape.count())
-    throw Error(
-        fmt::format("a known value of shape {} has {} numbers", tensor.shape.to_string(), numbers.size()));
-  return numbers;
-}
-
 // The inputs as a case of the op: what they may hold is what the op's own cases say.
 Case case_of(const OpDef& op, const KnownValue& known) {
   Case result{"known value", {}, known.fields};
@@ -115,6 +105,16 @@ void compare(const Claim& claim, const KnownValue& known, Outcome& outcome) {
 }
 
 }  // namespace
+
+std::vector<std::string> numbers_of(const KnownTensor& tensor) {
+  std::istringstream in(tensor.numbers);
+  std::vector<std::string> numbers;
+  for (std::string number; in >> number;) numbers.push_back(number);
+  if (static_cast<std::int64_t>(numbers.size()) != tensor.shape.count())
+    throw Error(
+        fmt::format("a known value of shape {} has {} numbers", tensor.shape.to_string(), numbers.size()));
+  return numbers;
+}
 
 const std::vector<KnownValue>& known_values() {
   static const std::vector<KnownValue> kAll = [] {

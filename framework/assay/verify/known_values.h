@@ -19,6 +19,9 @@ struct KnownTensor {
   std::string numbers;
 };
 
+/// Throws Error where they are not as many as the shape has.
+std::vector<std::string> numbers_of(const KnownTensor& tensor);
+
 struct KnownValue {
   std::string op;
   Fields fields;
@@ -27,7 +30,7 @@ struct KnownValue {
   std::string source;  ///< "on paper", or the program
 };
 
-/// At least one for every built-in op, those of an op in their order.
+/// At least one for every built-in op but views, which no kernel computes; those of an op in their order.
 const std::vector<KnownValue>& known_values();
 
 // The parts that known_values() is made of, each in a file of its name. Inputs are sums of a few powers of

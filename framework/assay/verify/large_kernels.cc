@@ -26,6 +26,7 @@ class LargeKernels {
     if (checks_.name == "reference") return;  // plain loops, one per op
     on_every_kind();
     on_long_rows();
+    if (op_.op.multiply_adds && op_.op.polynomial) on_products();
   }
 
  private:
@@ -91,16 +92,34 @@ class LargeKernels {
     }
   }
 
+  // Products of every kind in blocks of rows, columns and terms at once.
+  void on_products() {
+    for (const DType dtype : op_.options.dtypes) {
+      std::set<std::string> done;
+      for (const Case* base : bases_) {
+        if (op_.done()) return;
+        if (done.contains(kind_of(op_.op, *base)) || !takes_sums_of_columns(*base)) continue;
+        const std::optional<Case> c = enlarge(*base, Axis::product, kProductExtent * kProductExtent);
+        if (!c) continue;
+        const bool judged = with_kernel(*c, dtype, [&](const KernelCase& kernel, const Subject& subject) {
+          op_.check(Oracle::exact, subject, [&] { return check_contraction(kernel, op_.options.seed); });
+        });
+        if (judged) done.insert(kind_of(op_.op, *base));
+      }
+    }
+  }
+
+  // Whether the reference shows it.
+  bool takes_sums_of_columns(const Case& c) const {
+    const OpSite site = make_op_site(op_.registry.ops, op_.op, c, DType::f64);
+    std::string refusal;
+    const KernelCase kernel = op_.bind(*op_.reference, c, DType::f64, site.site(), refusal);
+    return kernel.kernel.kernel && check_contraction(kernel, op_.options.seed).status == Status::passed;
+  }
+
   // Of the geometries with the fewest rows, the first that the backend takes with rows that long.
   void on_long_rows() {
-    std::vector<const Case*> flattest = bases_;
-    std::ranges::stable_sort(flattest, {}, [](const Case* c) {
-      if (c->inputs.empty()) return std::int64_t{1};
-      const auto count = [](const CaseInput& input) { return input.shape.count(); };
-      const Shape& largest = std::ranges::max_element(c->inputs, {}, count)->shape;
-      return largest.rank() == 0 ? std::int64_t{1} : largest.count() / largest[-1];
-    });
-    for (const Case* base : flattest) {
+    for (const Case* base : flattest_first(bases_)) {
       const std::optional<Case> c = enlarge(*base, Axis::row, kLongRow);
       if (!c) continue;
       const bool judged = with_kernel(*c, [&](const KernelCase& kernel, const Subject& subject) {
@@ -118,7 +137,8 @@ class LargeKernels {
     return with_kernel(*c, [&](const KernelCase& kernel, const Subject& subject) {
       const std::uint64_t seed = op_.options.seed;
       op_.check(Oracle::lockstep, subject, [&] { return check_lockstep(kernel, {.seed = seed}); });
-      if (checks_.same_bits_on_any_threads()) on_threads(base, axis, kernel, subject);
+      if (checks_.uses_threads() && checks_.same_bits_on_any_threads())
+        on_threads(base, axis, kernel, subject);
     });
   }
 
@@ -145,11 +165,15 @@ class LargeKernels {
 
   template <class Judge>
   bool with_kernel(const Case& c, Judge judge) {
-    const OpSite site = make_op_site(op_.registry.ops, op_.op, c, DType::f32);
+    return with_kernel(c, DType::f32, judge);
+  }
+  template <class Judge>
+  bool with_kernel(const Case& c, DType dtype, Judge judge) {
+    const OpSite site = make_op_site(op_.registry.ops, op_.op, c, dtype);
     std::string refusal;
-    const KernelCase kernel = checks_.bind(c, DType::f32, site.site(), refusal);
+    const KernelCase kernel = checks_.bind(c, dtype, site.site(), refusal);
     if (!kernel.kernel.kernel) return false;
-    judge(kernel, Subject{op_.op.name, checks_.name, kernel.kernel.plan.implementation, DType::f32, c.label,
+    judge(kernel, Subject{op_.op.name, checks_.name, kernel.kernel.plan.implementation, dtype, c.label,
                           shapes_of(site.site())});
     return true;
   }
@@ -173,7 +197,8 @@ bool check_shared_work(KernelChecks& checks, const Case& c, const Site& site, co
                         DType::f32, c.label,     shapes_of(site)};
   if (site.ops.size() == 1) op.check(Oracle::exact, subject, [&] { return check_exact_once(kernel, seed); });
   op.check(Oracle::lockstep, subject, [&] { return lockstep_on_shared_work(kernel, seed); });
-  op.check(Oracle::repeat, subject, [&] { return checks.on_threads(kernel, seed); });
+  if (checks.uses_threads())
+    op.check(Oracle::repeat, subject, [&] { return checks.on_threads(kernel, seed); });
   if (in_layouts) checks.on_layouts(c, site, subject, seed);
   return true;
 }

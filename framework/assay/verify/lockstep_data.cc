@@ -26,10 +26,12 @@ void add_small_and_large(const KernelCase& kernel, std::uint64_t seed, std::vect
   add(f32 ? 115 : 1010);
 }
 
+bool is_gradient(const OpDef& op) { return op.name.ends_with("_grad"); }
+
 // What adds, multiplies and compares keeps a NaN. Activations need not: oneDNN's relu makes it 0.
 bool keeps_nans(const KernelCase& kernel) {
   const OpDef& op = *kernel.op;
-  return kernel.kernel.site.ops.size() == 1 && op.polynomial && !op.activation && !op.name.ends_with("_grad");
+  return kernel.kernel.site.ops.size() == 1 && op.polynomial && !op.activation && !is_gradient(op);
 }
 
 // Besides what has been judged: NaNs, and infinities and the other ends of the format.
@@ -79,8 +81,7 @@ Outcome lockstep_in_layout(const KernelCase& kernel, std::uint64_t seed) {
 Outcome lockstep_on_shared_work(const KernelCase& kernel, std::uint64_t seed) {
   Outcome all = check_lockstep(kernel, {.seed = seed});
   const OpDef& op = *kernel.kernel.site.ops.front().op;
-  // Where a mean is all there is to the data, and a variance 0.
-  if (all.status == Status::passed && !op.polynomial && !op.activation && !op.name.ends_with("_grad"))
+  if (all.status == Status::passed && !op.polynomial && !op.activation && !is_gradient(op))
     all.add(check_lockstep(kernel, {.fill = Fill::constant, .seed = seed}));
   return all;
 }

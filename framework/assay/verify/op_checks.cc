@@ -6,9 +6,6 @@
 #include <exception>
 #include <new>
 
-#include "assay/core/error.h"
-#include "assay/verify/crash.h"
-
 namespace assay::verify {
 namespace {
 
@@ -108,10 +105,7 @@ void OpChecks::check(Oracle oracle, Subject subject, const std::function<Outcome
   result.subject = std::move(subject);
   const std::string id = result.id();
   if (!selector_.matches(id)) return;
-  {
-    const Judging judging(id);
-    result.settle(outcome_of(judge));
-  }
+  result.judge(judge);
   if (result.status == Status::failed) {
     result.reproduce = fmt::format("{} --tier {} --seed {} -k '={}'", options.command, name_of(options.tier),
                                    options.seed, id);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -16,7 +17,13 @@ double uniform_of(std::uint32_t high, std::uint32_t low) {
   return static_cast<double>((std::uint64_t{high} << 32 | low) >> 11) * 0x1p-53;
 }
 
-double real_number(const CaseInput& input, const Draw& draw, RandomStream stream, std::uint32_t element) {
+// The ends of T, with 0 between them.
+template <class T>
+constexpr double kEnds[] = {std::numeric_limits<T>::infinity(), std::numeric_limits<T>::max(),
+                            std::numeric_limits<T>::denorm_min(), std::numeric_limits<T>::min(), 0.0};
+
+double real_number(const CaseInput& input, DType dtype, const Draw& draw, RandomStream stream,
+                   std::uint32_t element) {
   // Words 0 and 1 are the number, word 3 its sign: drawing is a large part of judging.
   const auto words = random_bits(stream, 0, 0, element);
   const bool negative = input.domain != Domain::positive && words[3] % 2 == 1;
@@ -26,11 +33,11 @@ double real_number(const CaseInput& input, const Draw& draw, RandomStream stream
   double magnitude = 0.0;
   switch (draw.fill) {
     case Fill::integers: {
-      const auto radius = static_cast<std::uint32_t>(draw.radius);
-      const std::uint32_t drawn = may_be_zero ? random_below(stream, 0, 0, element, radius + 1)
-                                              : 1 + random_below(stream, 0, 0, element, radius);
-      magnitude = static_cast<double>(draw.multiple) * drawn;
-      break;
+      const double drawn =
+          random_below(stream, 0, 0, element, static_cast<std::uint32_t>(2 * draw.radius + 1));
+      const double whole = may_be_zero ? drawn - static_cast<double>(draw.radius) : drawn + 1;
+      return std::ldexp(static_cast<double>(draw.multiple) * (!may_be_zero && negative ? -whole : whole),
+                        draw.exponent);
     }
     case Fill::nans:
       if (may_be_zero && random_below(stream, 3, 0, element, 8) == 0)
@@ -38,11 +45,10 @@ double real_number(const CaseInput& input, const Draw& draw, RandomStream stream
       magnitude = may_be_zero ? 2.0 * uniform : 0.5 + 1.5 * uniform;
       break;
     case Fill::ends: {
-      constexpr double kInfinity = std::numeric_limits<double>::infinity();
-      constexpr double kEnds[] = {kInfinity, std::numeric_limits<float>::max(), 0x1p-149, 0x1p-126, 0.0};
+      const auto& ends = dtype == DType::f32 ? kEnds<float> : kEnds<double>;
       const std::uint32_t which = may_be_zero ? random_below(stream, 3, 0, element, 12) : 12;
-      if (which < 6) return -kInfinity;
-      magnitude = which < 11 ? kEnds[which - 6] : 0.5 + 1.5 * uniform;
+      if (which < 6) return -ends[0];
+      magnitude = which < 11 ? ends[which - 6] : 0.5 + 1.5 * uniform;
       break;
     }
     case Fill::zeros:
@@ -61,7 +67,8 @@ double real_number(const CaseInput& input, const Draw& draw, RandomStream stream
   return draw.exponent == 0 ? number : std::ldexp(number, draw.exponent);
 }
 
-double number(const CaseInput& input, const Draw& draw, RandomStream stream, std::uint32_t element) {
+double number(const CaseInput& input, DType dtype, const Draw& draw, RandomStream stream,
+              std::uint32_t element) {
   const auto below = [&](std::int64_t limit) {
     return static_cast<double>(random_below(stream, 0, 0, element, static_cast<std::uint32_t>(limit)));
   };
@@ -79,7 +86,7 @@ double number(const CaseInput& input, const Draw& draw, RandomStream stream, std
     case Domain::nonzero:
       break;
   }
-  return real_number(input, draw, stream, element);
+  return real_number(input, dtype, draw, stream, element);
 }
 
 }  // namespace
@@ -151,7 +158,7 @@ Tensor make_input(const Case& c, std::size_t i, DType dtype, const Draw& draw) {
   const RandomStream stream{draw.seed, static_cast<std::uint32_t>(i)};
   std::vector<double> values(static_cast<std::size_t>(c.inputs[i].shape.count()));
   for (std::size_t e = 0; e < values.size(); ++e) {
-    values[e] = number(c.inputs[i], draw, stream, static_cast<std::uint32_t>(e));
+    values[e] = number(c.inputs[i], dtype, draw, stream, static_cast<std::uint32_t>(e));
   }
   return Tensor::of(dtype_of(c.inputs[i], dtype), c.inputs[i].shape, values);
 }

@@ -45,12 +45,13 @@ DType dtype_of(const CaseInput& input, DType dtype);
 
 enum class Fill : std::uint8_t {
   full_mantissa,  ///< of order one, every bit used
-  integers,       ///< whole numbers in [−radius, radius]
-  constant,       ///< one number of order one in every element of a tensor
-  zeros,          ///< as full_mantissa, but one in four is 0, unless it is nonzero: where functions branch
-  nans,           ///< as full_mantissa, but one in eight real numbers of any sign is no number
-  ends,           ///< the ends of the format: ±∞, half of all −∞, and the largest and smallest numbers
-  wide,  ///< magnitudes from 2⁻¹² to 2⁷: what overflows without a shift, or vanishes beside another
+  integers,  ///< one of 2 radius + 1 whole numbers, each as often: from −radius up, or from 1 where 0 is
+             ///< not allowed (±, then, of a nonzero input)
+  constant,  ///< one number of order one in every element of a tensor
+  zeros,     ///< as full_mantissa, but one in four is 0, unless it is nonzero: where functions branch
+  nans,      ///< as full_mantissa, but one in eight real numbers of any sign is no number
+  ends,      ///< the ends of the format: ±∞, half of all −∞, and the largest and smallest numbers
+  wide,      ///< magnitudes from 2⁻¹² to 2⁷: what overflows without a shift, or vanishes beside another
 };
 
 /// How the inputs of a case are drawn. Integer inputs (indices, keys, masks) are drawn in every fill.

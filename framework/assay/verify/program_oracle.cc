@@ -4,7 +4,6 @@
 
 #include <cstring>
 #include <optional>
-#include <set>
 
 #include "assay/core/quad.h"
 #include "assay/program/place.h"
@@ -36,10 +35,7 @@ class Observer {
       const Node& node = graph_.node({n, 0});
       const ValueId id{n, 0};
       if (node.kind == NodeKind::input) {
-        const TensorView given = program.input(node.name);
-        Tensor copy(given.spec);
-        std::memcpy(copy.data(), given.data, given.spec.bytes());
-        run_.values.emplace(id, std::move(copy));
+        run_.values.emplace(id, Tensor::copy_of(program.input(node.name)));
       } else if (node.kind == NodeKind::state) {
         run_.values.emplace(id, states.read(node.name));
       } else if (node.kind == NodeKind::constant) {
@@ -50,9 +46,7 @@ class Observer {
   }
 
   void before(const Program::Observation& step) {
-    if (!step.placement.nodes.empty())
-      running_.emplace(fmt::format("L {} {} of '{}', step {}", step.placement.op, step.placement.backend,
-                                   step.placement.scope, step_));
+    if (!step.placement.nodes.empty()) judging_.emplace(check_of(step.placement).id());
     inputs_.clear();
     for (std::size_t i = 0; i < step.reads.size(); ++i) {
       inputs_.push_back(step.read(i));
@@ -70,7 +64,6 @@ class Observer {
   }
 
   void after(const Program::Observation& step) {
-    running_.reset();
     std::vector<Tensor> outputs;
     for (std::size_t o = 0; o < step.makes.size(); ++o) outputs.push_back(step.made(o));
     const bool moves = step.placement.nodes.empty();
@@ -84,6 +77,7 @@ class Observer {
           disorder(step, "makes a value that stands already");
       }
     }
+    judging_.reset();
     ++step_;
   }
 
@@ -157,11 +151,10 @@ class Observer {
     return text;
   }
 
-  void judge(const Program::Observation& step, const std::vector<Tensor>& outputs) {
-    const Placement& row = step.placement;
+  // Without its shapes.
+  Check check_of(const Placement& row) const {
     Check check;
     check.oracle = Oracle::lockstep;
-    const BoundSite bound = make_site(graph_, row.nodes);
     check.subject = {
         row.op,
         row.backend,
@@ -169,10 +162,18 @@ class Observer {
         subject_.dtype,
         fmt::format("{}{}{} step {}", row.scope.empty() ? "program" : row.scope,
                     subject_.mode.empty() ? "" : " " + subject_.mode, row.backward ? " backward" : "", step_),
-        shapes_of(bound.site)};
-    check.position = step_;
+        {}};
+    check.position = row.nodes.back();
+    return check;
+  }
+
+  void judge(const Program::Observation& step, const std::vector<Tensor>& outputs) {
+    const Placement& row = step.placement;
+    Check check = check_of(row);
     const std::string id = check.id();
     if (!selector_.matches(id)) return;
+    const BoundSite bound = make_site(graph_, row.nodes);
+    check.subject.shapes = shapes_of(bound.site);
     const Bounded bounded = run_on_bounds(reference_, bound.site, inputs_, row.accuracy);
     if (!bounded.refusal.empty()) {
       check.status = Status::skipped;
@@ -201,7 +202,7 @@ class Observer {
   ProgramRun run_;
   std::vector<Tensor> inputs_;
   int step_ = 0;
-  std::optional<Judging> running_;
+  std::optional<Judging> judging_;
   std::int64_t operands_ = 0;
   std::string disorder_;
 };

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <set>
 
+#include "assay/verify/enlarge.h"
 #include "assay/verify/op_checks.h"
 #include "assay/verify/rule_oracles.h"
+#include "assay/verify/statistics.h"
 
 namespace assay::verify {
 namespace {
@@ -31,15 +33,34 @@ void check_rule_on(OpChecks& checks, const Case& c, std::uint64_t seed) {
   subject.shapes = rule.shapes();
   checks.check(Oracle::dual, subject, [&] {
     Outcome outcome = check_duals(rule);
-    if (outcome.status == Status::failed) return outcome;
-    Outcome ties = check_duals_on_ties(checks.registry, *checks.reference, checks.op, c, seed);
-    ties.ratio = std::max(ties.ratio, outcome.ratio);
-    ties.judged += outcome.judged;
-    return ties;
+    if (outcome.status != Status::failed)
+      outcome.add(check_duals_on_ties(checks.registry, *checks.reference, checks.op, c, seed));
+    return outcome;
   });
   if (!checks.effort.rules_in_full) return;
   checks.check(Oracle::difference, subject, [&] { return check_differences(rule); });
   checks.check(Oracle::taylor, subject, [&] { return check_taylor(rule); });
+}
+
+// On a row that is long: a definition may be wrong from some element on, as no small geometry shows.
+void check_rule_on_long_row(OpChecks& checks) {
+  const std::vector<const Case*> bases =
+      flattest_first(largest(with_elements(checks.op.cases), checks.op.cases.size(), kPartElements));
+  for (const Case* base : bases) {
+    for (const Axis axis : {Axis::row, Axis::outermost}) {
+      const auto c = enlarged(checks.registry.ops, checks.op, *base, axis, kLongRow);
+      if (!c) continue;
+      const OpSite site = make_op_site(checks.registry.ops, checks.op, *c, DType::quad);
+      const Subject subject{checks.op.name, {},       "derivative rule",
+                            DType::quad,    c->label, shapes_of(site.site())};
+      checks.check(Oracle::dual, subject, [&] {
+        const RuleCase rule(checks.registry, *checks.reference, checks.op, *c, {.seed = checks.options.seed});
+        return rule.has_directions() ? check_duals(rule)
+                                     : Outcome::skipped("no derivative flows through the op's inputs");
+      });
+      return;
+    }
+  }
 }
 
 // On all geometries that have elements, not the tier's few, until every input has shown itself.
@@ -102,6 +123,7 @@ void check_rules(OpChecks& checks) {
   if (checks.effort.enlarged) {
     checks.check(Oracle::metamorphic, {checks.op.name, "reference", {}, DType::quad, "rows", {}},
                  [&] { return check_rows(checks); });
+    if (differentiable(checks.op)) check_rule_on_long_row(checks);
   }
   for (int round = 0; round < checks.effort.rule_seeds; ++round) {
     for (const Case* c : checks.cases) {

@@ -58,9 +58,11 @@ inline constexpr double kSharedWork = 13 * 65536;
 inline constexpr std::int64_t kLongRow = 65536 + 16;
 /// Extents of a matrix, or of a plane, that is moved in tiles: the largest has 64 rows and columns.
 inline constexpr std::int64_t kTwoTiles = 129;
-/// And extents, outermost and innermost, that are cut into several blocks at once: products take up to 512
-/// terms and 256 rows in one.
+/// And extents, outermost and innermost, that are cut into several blocks at once where the others are short.
 inline constexpr std::int64_t kBlockRows = 257, kBlockColumns = 600;
+/// And all of a product, each longer than any block: of up to 512 terms, and of 768 rows and columns where
+/// terms are many.
+inline constexpr std::int64_t kProductExtent = 769, kProductTerms = 513;
 
 /// M: elements of the inputs of one part, at most, where many parts are run as one whole.
 inline constexpr std::int64_t kPartElements = 300;
