@@ -27,7 +27,6 @@ using enum Function::Pass;
 const std::map<std::string, Function, std::less<>>& functions() {
   static const std::map<std::string, Function, std::less<>> table{
       {"abs", {algorithm::eltwise_abs, forward}},
-      {"neg", {algorithm::eltwise_linear, forward, nullptr, -1.0f, 0.0f}},
       {"sqrt", {algorithm::eltwise_sqrt, forward}},
       {"relu", {algorithm::eltwise_relu, forward}},
       {"relu_grad", {algorithm::eltwise_relu_use_dst_for_bwd, backward_by_output}},

@@ -10,6 +10,7 @@
 #include "assay/allocation_count.h"
 #include "assay/core/isa.h"
 #include "assay/verify/conformance.h"
+#include "assay/verify/kernel_oracles.h"
 #include "conformance/builtin.h"
 #include "support/forced_isa.h"
 #include "support/requirement.h"
@@ -42,7 +43,8 @@ std::ostream& operator<<(std::ostream& out, const Subject& subject) {
 bool offers(const std::string& backend, const std::string& op) {
   const auto made = builtin().create_backend(backend, {}, 1);
   const OpDef& def = builtin().ops.at(op);
-  return std::ranges::any_of(def.cases, [&](const Case& c) {
+  const std::vector<Case>& cases = def.cases;
+  return std::ranges::any_of(cases, [&](const Case& c) {
     std::string refusal;
     const verify::OpSite site = verify::make_op_site(builtin().ops, def, c, DType::f32);
     return verify::bind_kernel(*made, site.site(), refusal).kernel != nullptr;

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <csignal>
+#include <cstdlib>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -10,7 +11,9 @@
 #include "assay/graph/differentiate.h"
 #include "assay/ops/elementwise.h"
 #include "assay/ops/reduce.h"
+#include "assay/program/generic_kernel.h"
 #include "assay/registry/activation.h"
+#include "assay/verify/components.h"
 #include "assay/verify/conformance.h"
 #include "assay/verify/crash.h"
 
@@ -165,9 +168,9 @@ TEST(VerifyOps, CatchesWhatIsWrongInLargeTensorsOfOneKindAlone) {
   EXPECT_NE(report.to_string().find("FAILED L mul own f32 scalar on the right"), std::string::npos) << report;
 }
 
-// C = A B of two plain matrices, the last element of which is lost where both have many.
-TEST(VerifyOps, CatchesWhatIsWrongInProductsOfManyRowsAndColumnsAlone) {
-  const auto offer = [](const Site& site, int) -> Offer {
+// C = A B of two plain matrices, the last element of which is lost where both have many, and so many terms.
+std::string report_on_products(std::int64_t terms, const std::string& select) {
+  const auto offer = [terms](const Site& site, int) -> Offer {
     const bool plain = site.op().name == "matmul" && site.input(0).shape.rank() == 2 &&
                        site.input(1).shape.rank() == 2 && !site.fields().boolean("transpose_a") &&
                        !site.fields().boolean("transpose_b");
@@ -180,11 +183,20 @@ TEST(VerifyOps, CatchesWhatIsWrongInProductsOfManyRowsAndColumnsAlone) {
         for (std::int64_t j = 0; j < k; ++j)
           c[i] += io.in<float>(0)[i / n * k + j] * io.in<float>(1)[j * n + i % n];
       }
-      if (m > 256 && n > 256) c[m * n - 1] = 0.0f;
+      if (m > 256 && n > 256 && k > terms) c[m * n - 1] = 0.0f;
     });
   };
-  const verify::Report report = report_on(offer, {.select = "\"times as broad\"", .ops = {"matmul"}});
-  EXPECT_NE(report.to_string().find("FAILED E matmul own"), std::string::npos) << report;
+  return report_on(offer, {.select = select, .ops = {"matmul"}}).to_string();
+}
+
+TEST(VerifyOps, CatchesWhatIsWrongInProductsOfManyRowsAndColumnsAlone) {
+  const std::string report = report_on_products(0, "broad and not deep");
+  EXPECT_NE(report.find("FAILED E matmul own"), std::string::npos) << report;
+}
+
+TEST(VerifyOps, CatchesWhatIsWrongInProductsOfManyTermsAsWellAlone) {
+  const std::string report = report_on_products(512, "broad and deep");
+  EXPECT_NE(report.find("FAILED E matmul own"), std::string::npos) << report;
 }
 
 TEST(VerifyOps, CatchesAMaximumThatIsNeverLessThanTheLeastNumber) {
@@ -238,6 +250,117 @@ TEST(VerifyOpsDeathTest, NamesTheOpThatCrashes) {
     report_on([](const float*, float*, std::int64_t, int) { std::raise(SIGSEGV); });
   };
   EXPECT_EXIT(crash(), testing::ExitedWithCode(1), "FAILED E neg own f32 vector of.*crashed .SIGSEGV.");
+}
+
+TEST(VerifyOpsDeathTest, NamesTheOpThatEndsTheProcess) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto end = [] {
+    verify::name_what_crashes(1);
+    report_on([](const float*, float*, std::int64_t, int) { std::exit(0); });
+  };
+  EXPECT_EXIT(end(), testing::ExitedWithCode(1), "FAILED E neg own f32 vector of.*ended the process");
+}
+
+// Deep enough for any stack, and never optimised to a loop.
+int use_up_the_stack(const volatile char* before) {
+  volatile char frame[4096];
+  frame[0] = *before;
+  return use_up_the_stack(frame) + frame[0];
+}
+
+TEST(VerifyOpsDeathTest, NamesTheOpThatUsesUpTheStack) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto crash = [] {
+    verify::name_what_crashes(1);
+    report_on([](const float*, float* y, std::int64_t, int) {
+      const char start = 0;
+      *y = static_cast<float>(use_up_the_stack(&start));
+    });
+  };
+  EXPECT_EXIT(crash(), testing::ExitedWithCode(1), "FAILED E neg own f32 vector of.*crashed .SIGSEGV.");
+}
+
+// Rules are proven in quad with every derivative wanted; what they do otherwise is their affair, too.
+TEST(VerifyOps, CatchesARuleThatIsWrongWhereOneDerivativeIsWanted) {
+  Registry registry;
+  register_builtin(registry);
+  OpDef& mul = *registry.ops.find("mul");
+  mul.derivative = [right = mul.derivative](Vjp& d) {
+    right(d);
+    if (!d.wanted(0)) d.add(1, d.cotangent());
+  };
+  const verify::Report report =
+      verify::verify_ops(registry, {.select = "D", .ops = {"mul"}, .backends = {"reference"}});
+  EXPECT_NE(report.to_string().find("FAILED D mul quad each alone"), std::string::npos) << report;
+}
+
+TEST(VerifyOps, CatchesARuleThatIsAnotherOneInF32) {
+  Registry registry;
+  register_builtin(registry);
+  OpDef& mul = *registry.ops.find("mul");
+  mul.derivative = [right = mul.derivative](Vjp& d) {
+    right(d);
+    if (d.cotangent().dtype() == DType::f32) d.add(0, d.cotangent());
+  };
+  const verify::Report report =
+      verify::verify_ops(registry, {.select = "D", .ops = {"mul"}, .backends = {"reference"}});
+  EXPECT_NE(report.to_string().find("FAILED D mul quad every dtype"), std::string::npos) << report;
+}
+
+// An op of the test's own, y = x of any dtype, and its definition on real numbers.
+OpDef copy_op() {
+  OpDef copy;
+  copy.name = "copy";
+  copy.inputs = {"x"};
+  copy.outputs = {"y"};
+  copy.infer = [](const Call& call) -> std::vector<Spec> { return {call.inputs[0]}; };
+  copy.derivative = [](Vjp& d) { d.add(0, d.cotangent()); };
+  copy.cases = {{"rows", {{Shape{7, 11}}}}, {"vector", {{Shape{5}}}}};
+  return copy;
+}
+// Twice x from element `end` on.
+template <class T>
+auto copy_kernel(const Site& site, std::int64_t end) {
+  return [n = site.input(0).count(), end](const Io& io) {
+    for (std::int64_t i = 0; i < n; ++i)
+      io.out<T>(0)[i] = i < end ? io.in<T>(0)[i] : static_cast<T>(io.in<T>(0)[i] + io.in<T>(0)[i]);
+  };
+}
+std::string report_on_copies(const OfferRule& rule) {
+  Registry registry;
+  register_builtin(registry);
+  registry.add_op(copy_op());
+  registry.add_kernel("reference", "copy", rule);
+  return verify::verify_ops(registry, {.ops = {"copy"}, .backends = {"reference"}}).to_string();
+}
+
+TEST(VerifyOps, CatchesADefinitionThatIsWrongAmongManyRows) {
+  const std::string report = report_on_copies(
+      for_every_scalar([]<class T>(const Site& site) { return copy_kernel<T>(site, 5000); }));
+  EXPECT_NE(report.find("FAILED M copy reference quad rows"), std::string::npos) << report;
+  EXPECT_NE(report.find("FAILED D copy quad rows"), std::string::npos) << report;
+}
+
+TEST(VerifyOps, CatchesIntegersThatAreMovedWrongly) {
+  const auto real = for_every_scalar([]<class T>(const Site& site) { return copy_kernel<T>(site, 1000000); });
+  const std::string report = report_on_copies([real](const Site& site) -> Offer {
+    if (site.input(0).dtype != DType::i32) return real(site);
+    return make_plan("reference.copy", copy_kernel<std::int32_t>(site, 76));
+  });
+  EXPECT_NE(report.find("FAILED E copy reference i32 integers"), std::string::npos) << report;
+}
+
+TEST(VerifyComponents, CatchesASettingThatAnOptimizerIgnores) {
+  Registry registry;
+  register_builtin(registry);
+  OptimizerDef& sgd = *registry.optimizers.find("sgd");
+  sgd.update = [](UpdateBuilder& build) {
+    build.update(build.parameter(), sub(build.parameter(), mul(build.learning_rate(), build.gradient())));
+  };
+  const std::string report = verify::verify_components(registry, {.select = "sgd and settings"}).to_string();
+  EXPECT_NE(report.find("FAILED M optimizer sgd quad settings\n  'momentum' changes nothing"),
+            std::string::npos)
+      << report;
 }
 
 TEST(VerifyOps, NothingSelectedIsNoSuccess) {

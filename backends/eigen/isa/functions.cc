@@ -57,7 +57,8 @@ void set(Kernels<T>& table, Gradient op, F) {
 template <class T>
 void add_unary(Kernels<T>& table) {
   using P = PacketOf<T>;
-  set(table, Unary::neg, [](P x, P) { return packet::pnegate(x); });
+  // Eigen's pnegate is 0 − x for AVX-512, which loses the sign of a zero.
+  set(table, Unary::neg, [](P x, P) { return packet::pmul(x, constant<P>(-1)); });
   set(table, Unary::exp, [](P x, P) { return exp(x); });
   set(table, Unary::log, [](P x, P) { return log(x); });
   set(table, Unary::sqrt, [](P x, P) { return packet::psqrt(x); });

@@ -16,6 +16,7 @@ std::vector<Spec> infer_activation(const Call& call) {
 }
 
 std::vector<Spec> infer_grad(const Call& call) {
+  (void)infer_activation(call);
   if (call.inputs[0] != call.inputs[1]) {
     throw Error(fmt::format("the cotangent is {}, but the activation is {}", call.inputs[0].to_string(),
                             call.inputs[1].to_string()));
@@ -23,14 +24,20 @@ std::vector<Spec> infer_grad(const Call& call) {
   return {call.inputs[0]};
 }
 
-// The sizes meet every vector tail; the fields take their default and, where there is one, another value.
+// The sizes meet every vector tail; the fields take their default and, where there are some, other values: a
+// slope or scale below 1 and one above.
 std::vector<Case> activation_cases(const ActivationInfo& info, bool gradient) {
   std::vector<Fields> settings{complete(info.fields, {}, info.name)};
   for (const FieldDef& field : info.fields) {
-    Fields other = settings.front();
-    if (field.kind == FieldKind::choice) other.set(field.name, field.choices.back());
-    if (field.kind == FieldKind::number) other.set(field.name, 0.75);
-    settings.push_back(std::move(other));
+    const auto put = [&](FieldValue value) {
+      settings.push_back(settings.front());
+      settings.back().set(field.name, std::move(value));
+    };
+    if (field.kind == FieldKind::choice) put(field.choices.back());
+    if (field.kind == FieldKind::number) {
+      put(0.75);
+      put(1.5);
+    }
   }
   std::vector<Case> cases;
   for (const Fields& fields : settings) {

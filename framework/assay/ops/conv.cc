@@ -225,6 +225,26 @@ std::vector<Geometry> geometries() {
        .padding = {0, 2, 1, 0},
        .dilation = {2, 1},
        .groups = 3});
+  // All settings at once.
+  put({.label = "2 groups, dilated, padded",
+       .x = {2, 6, 9, 11},
+       .filters = 4,
+       .padding = {1, 2, 0, 3},
+       .dilation = {2, 3},
+       .groups = 2});
+  put({.label = "3 groups, strided, dilated, padded",
+       .x = {2, 9, 11, 9},
+       .filters = 6,
+       .kernel = {2, 3},
+       .stride = {3, 2},
+       .padding = {2, 0, 1, 2},
+       .dilation = {3, 2},
+       .groups = 3});
+  put({.label = "2 groups of whole vectors, dilated",
+       .x = {1, 32, 7, 9},
+       .filters = 32,
+       .dilation = {2, 2},
+       .groups = 2});
   put({.label = "one pixel", .x = {1, 1, 1, 1}, .filters = 1, .kernel = {1, 1}});
   put({.label = "one pixel, padded", .x = {1, 2, 1, 1}, .filters = 3, .padding = {1, 1, 1, 1}});
   put({.label = "one row", .x = {3, 2, 1, 17}, .kernel = {1, 5}});
@@ -234,7 +254,7 @@ std::vector<Geometry> geometries() {
   put({.label = "no filters", .filters = 0});
   put({.label = "no channels", .x = {2, 0, 5, 7}});
   put({.label = "image 28x28", .x = {2, 1, 28, 28}, .filters = 4, .padding = {1, 1, 1, 1}});
-  // More terms and more filters than any block of a matrix product has.
+  // Many terms, and many filters.
   put({.label = "67 input channels, kernel 3x3", .x = {1, 67, 4, 3}, .filters = 5, .padding = {1, 1, 1, 1}});
   put({.label = "269 filters", .x = {1, 2, 3, 5}, .filters = 269});
   // Whole vectors of channels and of filters, which algorithms that rewrite the sum ask for.

@@ -60,6 +60,9 @@ std::vector<Case> binary_cases(Domain a, Domain b) {
   cases.push_back({"both broadcast", {{Shape{3, 1, 5}, a}, {Shape{1, 7, 1}, b}}});
   cases.push_back({"middle axis", {{Shape{3, 5, 7}, a}, {Shape{3, 1, 7}, b}}});
   cases.push_back({"ranks 1 and 4", {{Shape{7}, a}, {Shape{2, 3, 5, 7}, b}}});
+  // Axes that no two neighbours go through together: as many loops as axes.
+  cases.push_back({"every other axis", {{Shape{2, 3, 2, 3, 2, 3}, a}, {Shape{2, 1, 2, 1, 2, 1}, b}}});
+  cases.push_back({"axes in turn", {{Shape{2, 1, 3, 1, 2, 1, 5}, a}, {Shape{1, 3, 1, 2, 1, 3, 1}, b}}});
   cases.push_back({"empty by broadcast", {{Shape{0, 3}, a}, {Shape{1, 3}, b}}});
   return cases;
 }

@@ -143,6 +143,7 @@ std::vector<Case> cross_entropy_cases(bool gradient) {
   put(33, 2, 0.0);  // the first and the last label, many times each
   put(128, 10, 0.0);
   put(64, 10, 0.1);
+  put(515, 3, 0.1);
   put(2, 1009, 0.0);
   put(7, 5, 1.0);
   return cases;

@@ -94,6 +94,7 @@ void require_index(const Spec& index) {
 
 std::vector<Spec> infer_gather(const Call& call) {
   const Spec& table = call.inputs[0];
+  require_real("table", table);
   require_index(call.inputs[1]);
   if (table.shape.rank() < 1) throw Error("a table must have at least one axis");
   Integers extents = to_integers(call.inputs[1].shape);
@@ -105,6 +106,7 @@ std::vector<Spec> infer_gather(const Call& call) {
 std::vector<Spec> infer_gather_grad(const Call& call) {
   const Shape& dy = call.inputs[0].shape;
   const Shape& index = call.inputs[1].shape;
+  require_real("dy", call.inputs[0]);
   require_index(call.inputs[1]);
   if (dy.rank() < index.rank() || !std::ranges::equal(dy.extents().first(index.rank()), index.extents())) {
     throw Error(
@@ -143,7 +145,8 @@ std::vector<Case> broadcast_cases() {
                                              {Shape{1, 3}, Shape{0, 3}},
                                              {Shape{3, 1, 1}, Shape{2, 3, 5, 7}},
                                              {Shape{1, 1, 1}, Shape{2, 3, 5}},
-                                             {Shape{5, 1, 7}, Shape{2, 5, 3, 7}}};
+                                             {Shape{5, 1, 7}, Shape{2, 5, 3, 7}},
+                                             {Shape{2, 1, 3, 1, 2, 1, 3}, Shape{2, 3, 3, 2, 2, 5, 3}}};
   for (std::int64_t n : {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33}) {
     pairs.emplace_back(Shape{}, Shape{n});
     pairs.emplace_back(Shape{n}, Shape{3, n});
@@ -170,6 +173,10 @@ std::vector<Case> transpose_cases() {
                                 Integers{1, 0, 3, 2}, Integers{-1, -2, -3, -4}, Integers{2, 3, 0, 1}}) {
     add_case(Shape{2, 3, 5, 7}, order);
   }
+  // No two axes stay neighbours.
+  add_case(Shape{3, 2, 5, 2, 3}, {4, 2, 0, 3, 1});
+  add_case(Shape{2, 3, 2, 5, 3, 2}, {5, 3, 1, 4, 2, 0});
+  add_case(Shape{2, 3, 2, 3, 2, 3, 2}, {1, 3, 5, 0, 2, 4, 6});
   add_case(Shape{0, 3}, {1, 0});
   add_case(Shape{4}, {0});
   add_case(Shape{}, {});
@@ -195,6 +202,12 @@ std::vector<Case> concat_cases() {
                    {{Shape{2, 3}}, {Shape{1, 3}}, {Shape{4, 3}}, {Shape{3, 3}}, {Shape{2, 3}}},
                    {{"axis", std::int64_t{0}}}});
   cases.push_back({"channels", {{Shape{2, 3, 5, 7}}, {Shape{2, 1, 5, 7}}}, {{"axis", std::int64_t{1}}}});
+  for (const std::int64_t axis : {0, 1, 2}) {
+    std::vector<CaseInput> many;
+    for (const std::int64_t n : {1, 2, 1, 3, 2, 1, 5, 1, 2, 3, 1, 4, 1, 1, 2, 1, 3})
+      many.push_back({Shape{2, 3, 5}.with(static_cast<int>(axis), n)});
+    cases.push_back({fmt::format("seventeen along {}", axis), std::move(many), {{"axis", axis}}});
+  }
   return cases;
 }
 
@@ -261,6 +274,7 @@ std::vector<Case> gather_cases(bool gradient) {
   for (const Shape& row : {Shape{}, Shape{2, 5}, Shape{1, 7}, Shape{3, 1, 2}, Shape{1, 1}})
     add_case(3, row, Shape{5});
   add_case(3, Shape{2, 5}, Shape{2, 2});
+  add_case(4099, Shape{1}, Shape{37});
   return cases;
 }
 

@@ -163,6 +163,14 @@ std::vector<PoolingGeometry> pooling_geometries() {
     put({.label = label, .size = size, .stride = stride});
     put({.label = label + ", a larger image", .x = {2, 3, 11, 13}, .size = size, .stride = stride});
   }
+  // Windows longer than any that kernels have a loop of their own for.
+  put({.label = "8x9 by 1x1", .x = {2, 3, 11, 13}, .size = {8, 9}, .stride = {1, 1}});
+  put({.label = "11x3 by 2x2", .x = {1, 5, 13, 7}, .size = {11, 3}, .stride = {2, 2}});
+  put({.label = "3x13 by 1x2, padded",
+       .x = {1, 2, 5, 17},
+       .size = {3, 13},
+       .stride = {1, 2},
+       .padding = {1, 0, 3, 5}});
   put({.label = "padded on every side", .size = {3, 3}, .stride = {2, 2}, .padding = {1, 1, 1, 1}});
   put({.label = "padded on every side, overlapping",
        .size = {3, 3},

@@ -65,6 +65,13 @@ std::vector<Case> reduction_cases(bool empty_allowed) {
   add_case(Shape{2, 17, 3, 5}, {0, 2, 3}, false);
   add_case(Shape{2, 3, 5, 7}, {-1}, false);
   add_case(Shape{2, 3, 5, 7}, {1, 2}, true);
+  // Axes that are reduced between axes that are kept: loops of both kinds.
+  add_case(Shape{2, 3, 5, 7}, {1, 3}, false);
+  add_case(Shape{2, 3, 5, 7}, {0, 2}, false);
+  add_case(Shape{3, 2, 5, 3, 4}, {1, 3}, true);
+  add_case(Shape{3, 2, 5, 3, 4}, {0, 2, 4}, false);
+  add_case(Shape{2, 3, 2, 3, 2, 3}, {1, 3, 5}, false);
+  add_case(Shape{2, 3, 2, 3, 2, 3, 2}, {1, 3, 5}, false);
   add_case(Shape{11, 13}, {}, true);
   add_case(Shape{1, 1, 1}, {}, false);
   add_case(Shape{0, 3}, {1}, false);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "assay/core/error.h"
 #include "assay/ops/elementwise.h"
@@ -99,7 +100,7 @@ std::vector<Case> update_cases(const Update& update) {
     put(Shape{5, 7}, fields, 10);
     put(Shape{2, 3, 5, 7}, fields, 1000);
     if (update.stepped) put(Shape{13}, fields, 5000);
-    put(Shape{1009}, fields, 1000000);
+    put(Shape{1009}, fields, std::numeric_limits<std::int32_t>::max());
   }
   // Without ε the padding of a layout would be 0/0.
   if (std::ranges::find(update.fields, "epsilon", &FieldDef::name) != update.fields.end()) {
@@ -164,6 +165,7 @@ std::vector<Update> updates() {
                              .fallback = false},
                             weight_decay_field()},
                  .settings = {{{"momentum", 0.9}, {"nesterov", false}, {"weight_decay", 0.0}},
+                              {{"momentum", 0.9}, {"nesterov", true}, {"weight_decay", 0.0}},
                               {{"momentum", 0.5}, {"nesterov", true}, {"weight_decay", 0.1}},
                               {{"momentum", 3.0}, {"nesterov", false}, {"weight_decay", 2.0}},
                               {{"momentum", 2.0}, {"nesterov", true}, {"weight_decay", 3.0}}},

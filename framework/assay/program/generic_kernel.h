@@ -19,7 +19,8 @@
 
 namespace assay {
 
-/// The dtype a kernel computes in: that of the first real operand, else of the first real result, else f32.
+/// The dtype a kernel computes in: that of the first real operand, else of the first real result, else of the
+/// first operand, in which no generic kernel computes.
 inline DType compute_dtype(const Site& site) {
   for (const Port& port : site.inputs) {
     if (is_real(port.spec.dtype)) return port.spec.dtype;
@@ -27,7 +28,7 @@ inline DType compute_dtype(const Site& site) {
   for (const Port& port : site.outputs) {
     if (is_real(port.spec.dtype)) return port.spec.dtype;
   }
-  return DType::f32;
+  return site.inputs.empty() ? DType::f32 : site.input(0).dtype;
 }
 
 /// Which scalars a generic kernel is instantiated for.

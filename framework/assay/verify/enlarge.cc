@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <limits>
 #include <string_view>
 #include <variant>
 
@@ -33,6 +34,31 @@ void multiply_shapes(Fields& fields, const OpDef& op, std::int64_t extent, std::
       for (std::int64_t& e : changed) e *= e == extent ? factor : 1;
       fields.set(field.name, std::move(changed));
     }
+  }
+}
+
+// Indices go through one extent of another tensor, or through a plane of it: what counts as many elements as
+// the limit in the small case sets it in the large one. Where several do, the smallest.
+// A number of rows that is a setting stays what it is.
+void multiply_limits(Case& large, const std::vector<Shape>& before, const std::vector<Shape>& after) {
+  const auto is_setting = [&](std::int64_t limit) {
+    return std::ranges::any_of(large.fields.items(), [&](const auto& item) {
+      const auto* const integer = std::get_if<std::int64_t>(&item.second);
+      return integer != nullptr && *integer == limit;
+    });
+  };
+  for (CaseInput& input : large.inputs) {
+    if (input.domain != Domain::index || is_setting(input.limit)) continue;
+    std::int64_t limit = std::numeric_limits<std::int64_t>::max();
+    for (std::size_t s = 0; s < before.size(); ++s) {
+      for (int first = 0; first < before[s].rank(); ++first) {
+        for (int last = first + 1; last <= before[s].rank(); ++last) {
+          if (before[s].count(first, last) == input.limit)
+            limit = std::min(limit, after[s].count(first, last));
+        }
+      }
+    }
+    if (limit != std::numeric_limits<std::int64_t>::max()) input.limit = limit;
   }
 }
 
@@ -120,6 +146,16 @@ std::optional<Case> enlarged(const OpTable& ops, const OpDef& op, const Case& c,
       break;
     }
   }
+  const auto shapes_of_case = [&op](const Case& one) {
+    std::vector<Shape> shapes;
+    for (const CaseInput& input : one.inputs) shapes.push_back(input.shape);
+    for (const FieldDef& field : op.fields) {
+      const FieldValue* const value = is_shape(field) ? one.fields.find(field.name) : nullptr;
+      if (value == nullptr) continue;
+      if (const auto* extents = std::get_if<std::vector<std::int64_t>>(value)) shapes.emplace_back(*extents);
+    }
+    return shapes;
+  };
   const auto too_large = [elements](const Shape& shape) { return shape.count() > 8 * elements; };
   try {
     Case large = c;
@@ -128,6 +164,7 @@ std::optional<Case> enlarged(const OpTable& ops, const OpDef& op, const Case& c,
       multiply_shapes(large.fields, op, extent, factor);
       large.label += fmt::format(", {} times as {}", factor, how);
     }
+    multiply_limits(large, shapes_of_case(c), shapes_of_case(large));
     const OpSite site = make_op_site(ops, op, large, DType::f32);
     for (const CaseInput& input : large.inputs) {
       if (too_large(input.shape)) return std::nullopt;

@@ -10,6 +10,7 @@
 #include "assay/verify/components.h"
 #include "assay/verify/evaluate.h"
 #include "assay/verify/program_oracle.h"
+#include "assay/verify/rule_oracles.h"
 #include "assay/verify/setting.h"
 #include "assay/verify/training_step.h"
 
@@ -101,6 +102,22 @@ Check compare_bits(const std::map<std::string, Tensor>& want, const std::map<std
     check.detail += (check.detail.empty() ? "" : "\n  ") + name + " differs";
     check.reproduce = subject.reproduce;
   }
+  return check;
+}
+
+// Derivative rules are proven in quad: in the setting's dtype they build the same graph.
+Check in_quad_alike(const Setting& setting, const std::string& command) {
+  Check check;
+  check.oracle = Oracle::program;
+  check.subject = {"gradient", {}, {}, setting.dtype(), "graph in quad", {}, SubjectKind::program};
+  check.basis = "exact: the graph of the training step in quad, node by node";
+  const Graph training = setting.training_graph(setting.dtype());
+  check.judged = static_cast<std::int64_t>(training.nodes().size());
+  check.detail = first_difference(training, setting.training_graph(DType::quad));
+  if (check.detail.empty()) return check;
+  check.status = Status::failed;
+  check.reproduce =
+      fmt::format("{} --dtype {} -k '={}'", command, assay::name_of(setting.dtype()), check.id());
   return check;
 }
 
@@ -220,6 +237,8 @@ ExperimentReport verify_experiment(const Experiment& experiment, const Registry&
     const Graph exact_graph = simplify(setting.trace_graph(DType::quad));
     const Bindings exact_bindings = setting.bindings(exact_graph);
     const Values exact = evaluate(exact_graph, setting.reference(), exact_bindings);
+    if (Check same = in_quad_alike(setting, options.command); selector.matches(same.id()))
+      report.checks.add(std::move(same));
     for (const auto& backend : backends) {
       if (const std::string reason = refuses(setting, *backend); !reason.empty()) {
         Check skipped;

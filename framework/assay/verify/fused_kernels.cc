@@ -65,14 +65,26 @@ void on_chain(KernelChecks& checks, const Chain& chain, std::size_t offset, std:
   }
 }
 
-// One chain of a pattern where it is long: how it is shared and cut does not depend on what is fused.
-void on_large_chain(KernelChecks& checks, const Chain& chain) {
+// Where it is long. How it is shared and cut does not depend on what is fused: `alike` other chains that have
+// been judged so, it is held to its bound alone.
+void on_large_chain(KernelChecks& checks, const Chain& chain, bool alike) {
   OpChecks& op = checks.op_checks;
   for (const Case* base : largest(with_elements(op.op.cases), op.op.cases.size(), kBiasElements)) {
     const std::optional<Case> c = enlarged(op.registry.ops, op.op, *base, Axis::outermost, kSharedElements);
     if (!c) continue;
     const ChainSite site = make_chain_site(op.registry.ops, op.op, chain, *c, DType::f32);
-    if (check_shared_work(checks, site.geometry, site.site(), checks.with(chain), false)) return;
+    if (!alike) {
+      if (check_shared_work(checks, site.geometry, site.site(), DType::f32, checks.with(chain))) return;
+      continue;
+    }
+    std::string refusal;
+    const KernelCase kernel = checks.bind(site.geometry, DType::f32, site.site(), refusal);
+    if (!kernel.kernel.kernel) continue;
+    op.check(Oracle::lockstep,
+             {checks.with(chain), checks.name, kernel.kernel.plan.implementation, DType::f32, c->label,
+              shapes_of(site.site())},
+             [&] { return check_lockstep(kernel, {.seed = op.options.seed}); });
+    return;
   }
 }
 
@@ -85,8 +97,10 @@ void check_fused_kernels(KernelChecks& checks) {
     const std::vector<Chain> chains = chains_of(pattern);
     // Between them they go through all geometries.
     const std::size_t share = (op.cases.size() + chains.size() - 1) / chains.size();
-    for (std::size_t i = 0; i < chains.size(); ++i) on_chain(checks, chains[i], i, share);
-    if (op.effort.enlarged && !checks.rewritten) on_large_chain(checks, chains.front());
+    for (std::size_t i = 0; i < chains.size(); ++i) {
+      on_chain(checks, chains[i], i, share);
+      if (op.effort.enlarged && !checks.rewritten) on_large_chain(checks, chains[i], i > 0);
+    }
   }
 }
 

@@ -40,6 +40,8 @@ class KernelChecks {
 
   /// R: again and again, and on every number of threads.
   Outcome repeat(const KernelCase& kernel, std::uint64_t seed) const;
+  /// P on a few threads.
+  Outcome poison_on_threads(const KernelCase& kernel, std::uint64_t seed) const;
   bool uses_threads() const { return !threaded_.empty(); }
   /// R: the same kernel on the first `most` numbers of kThreadCounts, as far as the backend promises.
   Outcome on_threads(const KernelCase& kernel, std::uint64_t seed,
@@ -60,10 +62,10 @@ class KernelChecks {
 void check_large_kernels(KernelChecks& checks);
 void check_fused_kernels(KernelChecks& checks);
 
-/// E, L and R on a case that threads share, and in the backend's layouts; false where it refuses the case.
-/// `ops` names the site.
-bool check_shared_work(KernelChecks& checks, const Case& c, const Site& site, const std::string& ops,
-                       bool in_layouts);
+/// E, P and R on a case that threads share, and in f32 L; false where the backend refuses the case. `ops` names the
+/// site.
+bool check_shared_work(KernelChecks& checks, const Case& c, const Site& site, DType dtype,
+                       const std::string& ops);
 
 // L on the kinds of data on which kernels part, in lockstep_data.cc.
 

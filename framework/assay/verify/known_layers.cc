@@ -81,6 +81,17 @@ std::vector<KnownLayer> known_layers() {
                   {"bias", {{2}, "1 -2"}, "fan_in_uniform", {16, 16}}},
        .output = {{1, 2, 3, 4}, "2 18 3 -6 10 -8 -18 11 -4 2 14 6 -12 11 12 -15 5 13 -31 2 2 -20 1 1"},
        .source = kTorch},
+      // Strides that pass over the last row and column: no padding is less than none.
+      {.layer = "conv2d",
+       .fields = {{"filters", std::int64_t{1}},
+                  {"kernel", Integers{1, 1}},
+                  {"stride", Integers{2, 2}},
+                  {"padding", std::string("same")},
+                  {"bias", false}},
+       .inputs = {{{1, 1, 4, 4}, "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16"}},
+       .states = {{"weight", {{1, 1, 1, 1}, "2"}, "fan_in_uniform", {1, 1}}},
+       .output = {{1, 1, 2, 2}, "2 6 18 22"},
+       .source = kPaper},
       // The one row and column of zeros that an even kernel needs: at the bottom and at the right.
       {.layer = "conv2d",
        .fields = {{"filters", std::int64_t{1}},

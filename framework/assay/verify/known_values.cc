@@ -86,6 +86,20 @@ void compare(const Claim& claim, const KnownValue& known, Outcome& outcome) {
                            got.shape().index_text(static_cast<std::int64_t>(i)), is.to_string(20)));
         continue;
       }
+      if (numbers[i].ends_with("inf")) {
+        ++outcome.judged;
+        if (!(is == Quad(std::strtod(numbers[i].c_str(), nullptr))))
+          fail(fmt::format(": output {} at {} is {}, known is {}", o,
+                           got.shape().index_text(static_cast<std::int64_t>(i)), is.to_string(20),
+                           numbers[i]));
+        continue;
+      }
+      if (numbers[i] == "-0" && !std::signbit(element(got.view(), static_cast<std::int64_t>(i))))
+        fail(fmt::format(": output {} at {} has no sign, known is -0", o,
+                         got.shape().index_text(static_cast<std::int64_t>(i))));
+      if (numbers[i] == "+0" && std::signbit(element(got.view(), static_cast<std::int64_t>(i))))
+        fail(fmt::format(": output {} at {} has a sign, known is +0", o,
+                         got.shape().index_text(static_cast<std::int64_t>(i))));
       const Quad want = Quad::parse(numbers[i]), error = abs(Quad(is - want));
       Quad allowed(0);
       if (is_real(got.dtype()))

@@ -13,7 +13,7 @@
 namespace assay::verify {
 
 /// Numbers in decimals, separated by spaces. Those of inputs are exact in every dtype; those of outputs are
-/// exact, have 26 digits, or are "nan".
+/// exact, have 26 digits, or are "nan", "inf" or "-inf"; "+0" and "-0" have that sign.
 struct KnownTensor {
   Shape shape;
   std::string numbers;

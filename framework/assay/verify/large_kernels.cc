@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "assay/verify/enlarge.h"
 #include "assay/verify/kernel_checks.h"
@@ -66,14 +67,25 @@ class LargeKernels {
       if (ranks.contains(rank)) continue;
       const std::optional<Case> c = enlarge(*base, axis, kSharedElements);
       if (!c) continue;
-      const OpSite site = make_op_site(op_.registry.ops, op_.op, *c, DType::f32);
-      if (done.contains(c->label) ||
-          check_shared_work(checks_, *c, site.site(), op_.op.name, axis == Axis::outermost)) {
-        ranks.insert(rank);
-        done.insert(c->label);
-        kinds_[axis].insert(kind_of(op_.op, *base));
-      }
+      if (!done.contains(c->label) && !on_shared_work(*c, axis)) continue;
+      ranks.insert(rank);
+      done.insert(c->label);
+      kinds_[axis].insert(kind_of(op_.op, *base));
     }
+  }
+
+  // Along the outermost axis in the backend's layouts, too, and once in f64; false where it refuses the case.
+  bool on_shared_work(const Case& c, Axis axis) {
+    const OpSite site = make_op_site(op_.registry.ops, op_.op, c, DType::f32);
+    if (!check_shared_work(checks_, c, site.site(), DType::f32, op_.op.name)) return false;
+    if (axis != Axis::outermost) return true;
+    const Subject subject{op_.op.name, checks_.name, {}, DType::f32, c.label, shapes_of(site.site())};
+    checks_.on_layouts(c, site.site(), subject, op_.options.seed);
+    if (!std::exchange(wide_, true)) {
+      const OpSite wide = make_op_site(op_.registry.ops, op_.op, c, DType::f64);
+      check_shared_work(checks_, c, wide.site(), DType::f64, op_.op.name);
+    }
+    return true;
   }
 
   // Other code shares the work of other kinds of geometries: of each the largest, along every axis, on as
@@ -181,25 +193,27 @@ class LargeKernels {
   KernelChecks& checks_;
   OpChecks& op_;
   const std::vector<const Case*> bases_;
+  bool wide_ = false;                            // whether f64 has been judged
   std::map<Axis, std::set<std::string>> kinds_;  // that have been judged
 };
 
 }  // namespace
 
-bool check_shared_work(KernelChecks& checks, const Case& c, const Site& site, const std::string& ops,
-                       bool in_layouts) {
+bool check_shared_work(KernelChecks& checks, const Case& c, const Site& site, DType dtype,
+                       const std::string& ops) {
   OpChecks& op = checks.op_checks;
   std::string refusal;
-  const KernelCase kernel = checks.bind(c, DType::f32, site, refusal);
+  const KernelCase kernel = checks.bind(c, dtype, site, refusal);
   if (!kernel.kernel.kernel) return false;
   const std::uint64_t seed = op.options.seed;
-  const Subject subject{ops,        checks.name, kernel.kernel.plan.implementation,
-                        DType::f32, c.label,     shapes_of(site)};
+  const Subject subject{ops, checks.name, kernel.kernel.plan.implementation, dtype, c.label, shapes_of(site)};
   if (site.ops.size() == 1) op.check(Oracle::exact, subject, [&] { return check_exact_once(kernel, seed); });
-  op.check(Oracle::lockstep, subject, [&] { return lockstep_on_shared_work(kernel, seed); });
+  op.check(Oracle::poison, subject, [&] { return checks.poison_on_threads(kernel, seed); });
+  // The numbers behind the bounds of f64 are quad's, which take a hundred times as long.
+  if (dtype == DType::f32)
+    op.check(Oracle::lockstep, subject, [&] { return lockstep_on_shared_work(kernel, seed); });
   if (checks.uses_threads())
     op.check(Oracle::repeat, subject, [&] { return checks.on_threads(kernel, seed); });
-  if (in_layouts) checks.on_layouts(c, site, subject, seed);
   return true;
 }
 

@@ -48,7 +48,7 @@ Outcome lockstep_on_all_data(const KernelCase& kernel, const Effort& effort, std
   std::vector<Draw> draws{{.seed = seed}, {.fill = Fill::zeros, .seed = seed}};
   if (effort.fills) {
     // Functions in pieces change at whole numbers; E draws those of polynomials.
-    if (!kernel.op->polynomial) draws.push_back({.fill = Fill::integers, .seed = seed});
+    if (!kernel.op->polynomial) draws.push_back({.fill = Fill::integers, .seed = seed, .radius = 10});
     if (kernel.kernel.site.ops.size() == 1) add_small_and_large(kernel, seed, draws);
     draws.push_back({.fill = Fill::constant, .seed = seed});
     draws.push_back({.fill = Fill::wide, .seed = seed});

@@ -19,7 +19,8 @@ bool has_elements(const Case* c) {
   return std::ranges::none_of(c->inputs, [](const CaseInput& input) { return input.shape.count() == 0; });
 }
 
-// All cases, or a few of those with elements.
+// All cases, or a few of those with elements: from the middle of as many parts of the list, since settings
+// that take turns begin each with the smallest geometry.
 std::vector<const Case*> spread(const std::vector<Case>& cases, std::size_t most) {
   std::vector<const Case*> chosen;
   if (most >= cases.size()) {
@@ -28,7 +29,7 @@ std::vector<const Case*> spread(const std::vector<Case>& cases, std::size_t most
   }
   const std::vector<const Case*> all = with_elements(cases);
   const std::size_t n = std::min(most, all.size());
-  for (std::size_t i = 0; i < n; ++i) chosen.push_back(all[i * all.size() / n]);
+  for (std::size_t i = 0; i < n; ++i) chosen.push_back(all[(2 * i + 1) * all.size() / (2 * n)]);
   return chosen;
 }
 

@@ -42,13 +42,14 @@ void check_rule_on(OpChecks& checks, const Case& c, std::uint64_t seed) {
   checks.check(Oracle::taylor, subject, [&] { return check_taylor(rule); });
 }
 
-// On a row that is long: a definition may be wrong from some element on, as no small geometry shows.
-void check_rule_on_long_row(OpChecks& checks) {
+// D on many rows, and on a long one: a definition or a rule may be wrong from some element on, as no small
+// geometry shows.
+void check_rule_on_large(OpChecks& checks) {
   const std::vector<const Case*> bases =
       flattest_first(largest(with_elements(checks.op.cases), checks.op.cases.size(), kPartElements));
-  for (const Case* base : bases) {
-    for (const Axis axis : {Axis::row, Axis::outermost}) {
-      const auto c = enlarged(checks.registry.ops, checks.op, *base, axis, kLongRow);
+  for (const Axis axis : {Axis::row, Axis::outermost}) {
+    for (const Case* base : bases) {
+      const auto c = enlarged(checks.registry.ops, checks.op, *base, axis, kLongRuleRow);
       if (!c) continue;
       const OpSite site = make_op_site(checks.registry.ops, checks.op, *c, DType::quad);
       const Subject subject{checks.op.name, {},       "derivative rule",
@@ -58,8 +59,26 @@ void check_rule_on_long_row(OpChecks& checks) {
         return rule.has_directions() ? check_duals(rule)
                                      : Outcome::skipped("no derivative flows through the op's inputs");
       });
-      return;
+      break;
     }
+  }
+}
+
+// On one geometry of every kind: what rules branch on.
+void check_rule_in_parts(OpChecks& checks) {
+  std::set<std::string> done;
+  for (const Case* c : checks.cases) {
+    const std::vector<const Case*> alone{c};
+    if (largest(alone, 1, kPartElements).empty() || !done.insert(kind_of(checks.op, *c)).second) continue;
+    const std::uint64_t seed = checks.seed_of(*c, 0);
+    const auto check = [&](const std::string& what, auto judge) {
+      checks.check(Oracle::dual, {checks.op.name, {}, "derivative rule", DType::quad, what + c->label, {}},
+                   judge);
+    };
+    if (differentiable(checks.op))
+      check("each alone, ",
+            [&] { return check_duals_of_each(checks.registry, *checks.reference, checks.op, *c, seed); });
+    check("every dtype, ", [&] { return check_rule_in_every_dtype(checks.registry, checks.op, *c); });
   }
 }
 
@@ -120,10 +139,11 @@ Outcome neutral_leaves_the_other(const OpChecks& checks, const Neutral& neutral)
 }  // namespace
 
 void check_rules(OpChecks& checks) {
+  check_rule_in_parts(checks);
   if (checks.effort.enlarged) {
     checks.check(Oracle::metamorphic, {checks.op.name, "reference", {}, DType::quad, "rows", {}},
                  [&] { return check_rows(checks); });
-    if (differentiable(checks.op)) check_rule_on_long_row(checks);
+    if (differentiable(checks.op)) check_rule_on_large(checks);
   }
   for (int round = 0; round < checks.effort.rule_seeds; ++round) {
     for (const Case* c : checks.cases) {

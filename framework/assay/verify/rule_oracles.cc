@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <ranges>
 #include <utility>
 
 #include "assay/core/error.h"
@@ -61,6 +63,21 @@ RuleCase::RuleCase(const Registry& registry, const Backend& reference, const OpD
 
 Tensor RuleCase::random(const Shape& shape, std::uint64_t stream) const {
   return make_input({"", {{shape}}}, 0, DType::quad, {.seed = seed_ + (stream << 32)});
+}
+
+std::vector<std::size_t> RuleCase::inputs() const {
+  const auto keys = std::views::keys(directions_);
+  return {keys.begin(), keys.end()};
+}
+std::vector<std::size_t> RuleCase::outputs() const {
+  const auto keys = std::views::keys(cotangents_);
+  return {keys.begin(), keys.end()};
+}
+void RuleCase::keep_input(std::size_t input) {
+  std::erase_if(directions_, [&](const auto& entry) { return entry.first != input; });
+}
+void RuleCase::keep_output(std::size_t output) {
+  std::erase_if(cotangents_, [&](const auto& entry) { return entry.first != output; });
 }
 
 std::string RuleCase::shapes() const {
@@ -128,7 +145,8 @@ Pairing RuleCase::moved(const Quad& h) const {
 namespace {
 
 // The verdict on two values of ⟨Jv, u⟩ that must agree within `bound`.
-Outcome agree(const char* other_name, const Quad& rule, const Quad& other, const Quad& bound, std::string basis) {
+Outcome agree(const char* other_name, const Quad& rule, const Quad& other, const Quad& bound,
+              std::string basis) {
   const Quad error = abs(Quad(rule - other));
   Outcome outcome;
   outcome.basis = std::move(basis);
@@ -136,8 +154,9 @@ Outcome agree(const char* other_name, const Quad& rule, const Quad& other, const
   outcome.ratio = bound == Quad(0) ? 0.0 : static_cast<double>(Quad(error / bound));
   if (error <= bound) return outcome;
   outcome.status = Status::failed;
-  outcome.detail = fmt::format("⟨v, Jᵀu⟩ by the derivative rule is {}, ⟨Jv, u⟩ by {} is {}: apart by {}, bound {}",
-                               text(rule), other_name, text(other), error.to_string(3), bound.to_string(3));
+  outcome.detail =
+      fmt::format("⟨v, Jᵀu⟩ by the derivative rule is {}, ⟨Jv, u⟩ by {} is {}: apart by {}, bound {}",
+                  text(rule), other_name, text(other), error.to_string(3), bound.to_string(3));
   return outcome;
 }
 
@@ -158,16 +177,96 @@ Outcome check_duals_on_ties(const Registry& registry, const Backend& reference, 
   return check_duals(RuleCase(registry, reference, op, c, ties, Direction::ones));
 }
 
+Outcome check_duals_of_each(const Registry& registry, const Backend& reference, const OpDef& op,
+                            const Case& c, std::uint64_t seed) {
+  const RuleCase all(registry, reference, op, c, {.seed = seed});
+  Outcome outcome = Outcome::skipped("D: one input and one output");
+  const auto judge = [&](const std::string& which, auto keep) {
+    if (outcome.status == Status::failed) return;
+    RuleCase one(registry, reference, op, c, {.seed = seed});
+    keep(one);
+    Outcome more = check_duals(one);
+    if (more.status == Status::failed) more.detail = which + " alone: " + more.detail;
+    outcome.add(std::move(more));
+  };
+  if (all.inputs().size() > 1) {
+    for (const std::size_t i : all.inputs())
+      judge(fmt::format("input {}", i), [&](RuleCase& one) { one.keep_input(i); });
+  }
+  if (all.outputs().size() > 1) {
+    for (const std::size_t o : all.outputs())
+      judge(fmt::format("output {}", o), [&](RuleCase& one) { one.keep_output(o); });
+  }
+  return outcome;
+}
+
+namespace {
+
+// The op, its expansion and its derivative on one case.
+Graph graph_of_rule(const Registry& registry, const OpDef& op, const Case& c, DType dtype) {
+  OpSite site = make_op_site(registry.ops, op, c, dtype);
+  if (op.expand) (void)op.expand(site.inputs, site.fields);
+  std::vector<Value> outputs, seeds, wanted;
+  for (const Value output : site.outputs) {
+    if (!is_real(output.dtype())) continue;
+    outputs.push_back(output);
+    seeds.push_back(site.graph.input(fmt::format("cotangent {}", seeds.size()), output.spec()));
+  }
+  for (std::size_t i = 0; i < site.inputs.size(); ++i) {
+    const bool refused = std::ranges::find(op.refused, static_cast<int>(i)) != op.refused.end();
+    if (is_real(site.inputs[i].dtype()) && !refused) wanted.push_back(site.inputs[i]);
+  }
+  if (op.derivative || op.expand) (void)differentiate(outputs, seeds, wanted);
+  return std::move(site.graph);
+}
+
+bool same_but_for_dtype(const Node& a, const Node& b) {
+  const auto same_shape = [](const Spec& x, const Spec& y) { return x.shape == y.shape; };
+  return a.kind == b.kind && a.op == b.op && a.fields == b.fields && a.inputs == b.inputs &&
+         a.name == b.name &&
+         std::bit_cast<std::uint64_t>(a.constant) == std::bit_cast<std::uint64_t>(b.constant) &&
+         std::ranges::equal(a.outputs, b.outputs, same_shape);
+}
+
+}  // namespace
+
+std::string first_difference(const Graph& graph, const Graph& proven) {
+  const auto text = [](const Node& node) {
+    return fmt::format("{} {}{}", node.label(), node.fields.to_string(),
+                       node.scope.empty() ? "" : " of '" + node.scope + "'");
+  };
+  const std::size_t both = std::min(graph.nodes().size(), proven.nodes().size());
+  for (std::size_t n = 0; n < both; ++n) {
+    const Node &is = graph.nodes()[n], &other = proven.nodes()[n];
+    if (!same_but_for_dtype(is, other))
+      return fmt::format("node {} is {}, in quad {}", n, text(is), text(other));
+  }
+  if (graph.nodes().size() == proven.nodes().size()) return "";
+  return fmt::format("has {} nodes, in quad {}", graph.nodes().size(), proven.nodes().size());
+}
+
+Outcome check_rule_in_every_dtype(const Registry& registry, const OpDef& op, const Case& c) {
+  const std::string basis = "exact: the graph that it builds in quad, node by node";
+  const Graph proven = graph_of_rule(registry, op, c, DType::quad);
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    const std::string difference = first_difference(graph_of_rule(registry, op, c, dtype), proven);
+    if (!difference.empty())
+      return Outcome::failed(basis, fmt::format("{}: {}", assay::name_of(dtype), difference));
+  }
+  return {Status::passed, basis, {}, 0, 2};
+}
+
 Outcome check_differences(const RuleCase& rule) {
   const Quad h = ldexp(Quad(1), kDifferenceExponent);
   const Pairing backward = rule.by_rule(), above = rule.moved(h), below = rule.moved(-h);
   const Quad difference = (above.value - below.value) / (h + h);
   // What the differences themselves may be off by: the rounding of quad over the step.
   const Quad floor = ldexp(Quad(1), kQuadRoundingExponent) * (above.magnitude + below.magnitude) / h;
-  Outcome outcome = agree("central differences", backward.value, difference,
-                          Quad(kOracleRoundoff) * (backward.magnitude + abs(difference)) + floor,
-                          fmt::format("central differences in quad, h = 2^{}, held to 2⁻⁵³ Σ|terms| + rounding/h",
-                                      kDifferenceExponent));
+  Outcome outcome =
+      agree("central differences", backward.value, difference,
+            Quad(kOracleRoundoff) * (backward.magnitude + abs(difference)) + floor,
+            fmt::format("central differences in quad, h = 2^{}, held to 2⁻⁵³ Σ|terms| + rounding/h",
+                        kDifferenceExponent));
   return outcome;
 }
 
@@ -182,7 +281,8 @@ TaylorOrder taylor_order(const std::function<Pairing(const Quad& h)>& f, const Q
       const Pairing there = f(h);
       end = abs(Quad(there.value - base.value - h * slope));
       if (k == 0) start = end;
-      const Quad rounding = ldexp(Quad(1), kQuadRoundingExponent) * (there.magnitude + base.magnitude + h * abs(slope));
+      const Quad rounding =
+          ldexp(Quad(1), kQuadRoundingExponent) * (there.magnitude + base.magnitude + h * abs(slope));
       result.within_rounding = result.within_rounding && end <= rounding;
     }
     if (result.within_rounding) return result;
@@ -201,13 +301,14 @@ Outcome outcome_of(const TaylorOrder& taylor) {
     outcome.basis = "Taylor remainder within the rounding of quad: affine along v";
     return outcome;
   }
-  outcome.basis = fmt::format("Taylor remainder of order {:.3f} over {} halvings, at least {} required", taylor.order,
-                              kTaylorHalvings, kTaylorOrder);
+  outcome.basis = fmt::format("Taylor remainder of order {:.3f} over {} halvings, at least {} required",
+                              taylor.order, kTaylorHalvings, kTaylorOrder);
   outcome.ratio = kTaylorOrder / taylor.order;
   if (taylor.order >= kTaylorOrder) return outcome;
   outcome.status = Status::failed;
-  outcome.detail = fmt::format("f(x + hv) − f(x) − h⟨v, Jᵀu⟩ falls from {} to {} over {} halvings of h: order {:.3f}",
-                               taylor.first.to_string(5), taylor.last.to_string(5), kTaylorHalvings, taylor.order);
+  outcome.detail =
+      fmt::format("f(x + hv) − f(x) − h⟨v, Jᵀu⟩ falls from {} to {} over {} halvings of h: order {:.3f}",
+                  taylor.first.to_string(5), taylor.last.to_string(5), kTaylorHalvings, taylor.order);
   return outcome;
 }
 

@@ -32,6 +32,12 @@ class RuleCase {
 
   const OpDef& op() const { return op_; }
   bool has_directions() const { return !directions_.empty(); }
+  /// Inputs through which derivatives flow, and outputs that they come through.
+  std::vector<std::size_t> inputs() const;
+  std::vector<std::size_t> outputs() const;
+  /// From now on only the derivative by this input is wanted, or comes through this output.
+  void keep_input(std::size_t input);
+  void keep_output(std::size_t output);
   std::string shapes() const;
 
   /// ⟨v, Jᵀu⟩ by the op's derivative rule. Throws Error where a derivative is missing.
@@ -81,6 +87,13 @@ Outcome check_duals(const RuleCase& rule);
 /// the cotangent among equals: moving all of them together, nothing is made or lost.
 Outcome check_duals_on_ties(const Registry& registry, const Backend& reference, const OpDef& op,
                             const Case& c, std::uint64_t seed);
+/// D where one input's derivative is wanted, or it comes through one output: rules may leave out the rest.
+Outcome check_duals_of_each(const Registry& registry, const Backend& reference, const OpDef& op,
+                            const Case& c, std::uint64_t seed);
+/// Where two graphs differ but for their dtypes; empty if nowhere.
+std::string first_difference(const Graph& graph, const Graph& proven);
+/// D: the rule, and the expansion, build the same graph in every dtype. They are proven in quad alone.
+Outcome check_rule_in_every_dtype(const Registry& registry, const OpDef& op, const Case& c);
 /// F: the rule against central differences.
 Outcome check_differences(const RuleCase& rule);
 /// T: the order of the remainder of f(x) + h ⟨v, Jᵀu⟩.

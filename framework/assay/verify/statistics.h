@@ -53,9 +53,9 @@ inline constexpr std::int64_t kSharedElements = 70000;
 /// The same of two threads.
 inline constexpr std::int64_t kTwoShares = 33000;
 /// R: multiply-adds that products and convolutions share among kThreadCounts, of 65536 for each.
-inline constexpr double kSharedWork = 13 * 65536;
-/// L: elements of a row that no 16 bits count.
-inline constexpr std::int64_t kLongRow = 65536 + 16;
+inline constexpr double kSharedWork = 17 * 65536;
+/// L: elements of a row that 16 bits do not count, with a sign or without.
+inline constexpr std::int64_t kLongRow = 2 * 65536 + 16;
 /// Extents of a matrix, or of a plane, that is moved in tiles: the largest has 64 rows and columns.
 inline constexpr std::int64_t kTwoTiles = 129;
 /// And extents, outermost and innermost, that are cut into several blocks at once where the others are short.
@@ -64,11 +64,13 @@ inline constexpr std::int64_t kBlockRows = 257, kBlockColumns = 600;
 /// terms are many.
 inline constexpr std::int64_t kProductExtent = 769, kProductTerms = 513;
 
+/// D: elements of the same, in quad.
+inline constexpr std::int64_t kLongRuleRow = 8192 + 8;
 /// M: elements of the inputs of one part, at most, where many parts are run as one whole.
 inline constexpr std::int64_t kPartElements = 300;
 
 /// R: reruns, and numbers of threads.
 inline constexpr int kReruns = 20;
-inline constexpr int kThreadCounts[] = {1, 2, 3, 8, 13};
+inline constexpr int kThreadCounts[] = {1, 2, 3, 8, 17};
 
 }  // namespace assay::verify
