@@ -233,6 +233,12 @@ std::vector<Case> max_pool_cases(PoolingRole role) {
         break;
     }
   }
+  // An index into more than 16 bits count.
+  const Shape plane{1, 1, 260, 263}, y{1, 1, 5, 7};
+  const CaseInput index{y, Domain::index, plane.count()};
+  if (role == PoolingRole::gradient)
+    cases.push_back({"a large plane", {{y}, index}, {{"input", to_integers(plane)}}});
+  if (role == PoolingRole::gather) cases.push_back({"a large plane", {{plane}, index}});
   return cases;
 }
 

@@ -100,7 +100,9 @@ std::vector<Case> update_cases(const Update& update) {
     put(Shape{5, 7}, fields, 10);
     put(Shape{2, 3, 5, 7}, fields, 1000);
     if (update.stepped) put(Shape{13}, fields, 5000);
-    put(Shape{1009}, fields, std::numeric_limits<std::int32_t>::max());
+    if (update.stepped) put(Shape{7}, fields, 5000000);
+    put(Shape{1009}, fields, 1000000);
+    if (update.stepped) put(Shape{11}, fields, std::numeric_limits<std::int32_t>::max());
   }
   // Without ε the padding of a layout would be 0/0.
   if (std::ranges::find(update.fields, "epsilon", &FieldDef::name) != update.fields.end()) {
@@ -143,6 +145,7 @@ Update adam(std::string name, std::string decay, double weight_decay) {
                      root_epsilon_field(), weight_decay_field(weight_decay)},
           .settings = {{{"weight_decay", 0.0}},
                        {{"weight_decay", 0.1}},
+                       {{"beta1", 0.999999}, {"beta2", 0.9999999}, {"weight_decay", 0.0}},
                        {{"beta1", 0.0}, {"beta2", 0.5}, {"epsilon", 0.25}, {"weight_decay", 0.5}}}};
 }
 

@@ -178,6 +178,10 @@ std::optional<Case> enlarged(const OpTable& ops, const OpDef& op, const Case& c,
   }
 }
 
+bool grows_in_data(const Case& c, const Case& large) {
+  return !(large.inputs.front().shape == c.inputs.front().shape);
+}
+
 std::vector<const Case*> flattest_first(std::vector<const Case*> cases) {
   std::ranges::stable_sort(cases, {}, [](const Case* c) -> std::int64_t {
     if (c->inputs.empty()) return 1;

@@ -25,6 +25,9 @@ enum class Axis : std::uint8_t { outermost, middle, innermost, row, both, result
 std::optional<Case> enlarged(const OpTable& ops, const OpDef& op, const Case& c, Axis axis,
                              std::int64_t elements);
 
+/// Whether it is the first input that has been enlarged, the data, and not a weight alone.
+bool grows_in_data(const Case& c, const Case& large);
+
 /// Those of the fewest rows first: of their largest input, whose innermost axis is a row.
 std::vector<const Case*> flattest_first(std::vector<const Case*> cases);
 

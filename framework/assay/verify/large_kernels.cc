@@ -36,7 +36,8 @@ class LargeKernels {
   }
 
   // Of every rank the first geometry, from the largest down, that can be made so large that threads share the
-  // work: batches of products are shared in another way than the rows of one. Of batches also the longest:
+  // work: batches of products are shared in another way than the rows of one, and rows of data in another
+  // than a weight's. Of batches also the longest:
   // what is summed over rows has few of them in the largest geometries.
   void on_every_rank(Axis axis) {
     std::set<std::string> done;
@@ -60,13 +61,13 @@ class LargeKernels {
   }
 
   void on_every_rank(Axis axis, const std::vector<const Case*>& bases, std::set<std::string>& done) {
-    std::set<int> ranks;
+    std::set<std::pair<int, bool>> ranks;
     for (const Case* base : bases) {
       if (op_.done()) return;
-      const int rank = base->inputs.empty() ? 0 : base->inputs.front().shape.rank();
-      if (ranks.contains(rank)) continue;
       const std::optional<Case> c = enlarge(*base, axis, kSharedElements);
       if (!c) continue;
+      const std::pair rank{c->inputs.front().shape.rank(), grows_in_data(*base, *c)};
+      if (ranks.contains(rank)) continue;
       if (!done.contains(c->label) && !on_shared_work(*c, axis)) continue;
       ranks.insert(rank);
       done.insert(c->label);
