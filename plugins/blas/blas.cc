@@ -3,13 +3,18 @@
 #include <cblas.h>
 
 #include <limits>
+#include <mutex>
 
 using namespace assay;
 
 namespace {
 
+// Programs of several threads may call at once, which OpenBLAS's serial build does not allow.
+std::mutex one_at_a_time;
+
 template <class T>
 void multiply(const MatrixProduct<T>& p) {
+  const std::lock_guard lock(one_at_a_time);
   const auto call = [&](auto gemm) {
     gemm(CblasRowMajor, p.transpose_a ? CblasTrans : CblasNoTrans, p.transpose_b ? CblasTrans : CblasNoTrans,
          static_cast<blasint>(p.m), static_cast<blasint>(p.n), static_cast<blasint>(p.k), 1, p.a,
