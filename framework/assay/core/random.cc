@@ -23,6 +23,8 @@ std::array<std::uint32_t, 4> random_bits(RandomStream stream, std::uint32_t step
   return {bits[0], bits[1], bits[2], bits[3]};
 }
 
+double uniform_of(std::uint32_t high, std::uint32_t low) noexcept { return unit(high, low); }
+
 double random_uniform(RandomStream stream, std::uint32_t step, std::uint32_t sample,
                       std::uint32_t element) noexcept {
   const auto bits = random_bits(stream, step, sample, element);

@@ -23,7 +23,10 @@ std::uint32_t stream_id(std::string_view name) noexcept;
 std::array<std::uint32_t, 4> random_bits(RandomStream stream, std::uint32_t step, std::uint32_t sample,
                                          std::uint32_t element) noexcept;
 
-/// Uniform in [0, 1), 53 bits.
+/// 64 random bits as a number: uniform in [0, 1), 53 bits.
+double uniform_of(std::uint32_t high, std::uint32_t low) noexcept;
+
+/// uniform_of the first two words of random_bits.
 double random_uniform(RandomStream stream, std::uint32_t step, std::uint32_t sample,
                       std::uint32_t element) noexcept;
 

@@ -11,7 +11,7 @@
 #include "assay/layers/resolve.h"
 #include "assay/verify/evaluate.h"
 #include "assay/verify/known_components.h"
-#include "assay/verify/rule_oracles.h"
+#include "assay/verify/optimizer_settings.h"
 #include "assay/verify/selector.h"
 
 namespace assay::verify {
@@ -268,60 +268,6 @@ Outcome check_schedule(const Registry& registry, const KnownSchedule& known) {
   return judgement.outcome(known.source, kInDouble);
 }
 
-// A number in the field's range that is not `now`.
-std::optional<double> other_number(const FieldDef& field, double now) {
-  for (const double number : {0.25, 0.5, 2.0, 16.0}) {
-    if (number >= field.minimum && number <= field.maximum && number != now) return number;
-  }
-  return std::nullopt;
-}
-
-// Every number that is a setting of the optimizer's own changes the graph that moves a parameter: beside the
-// defaults, or where one more setting is another.
-Outcome check_settings(const Registry& registry, const OptimizerDef& def) {
-  const std::string basis = "another value of a setting builds another graph";
-  const auto built_with = [&](const Fields& fields) -> std::optional<Graph> {
-    Graph graph(registry.ops);
-    GraphBuild build{
-        .graph = graph, .updates = true, .dtype = DType::quad, .initializers = registry.initializers};
-    const std::string name = fmt::format("{}.weight", kName);
-    const Value w = graph.state(name, {DType::quad, Shape{2}}),
-                g = graph.input("gradient", {DType::quad, Shape{2}});
-    UpdateBuilder builder(build, fields, name, w, g);
-    try {
-      def.update(builder);
-    } catch (const Error&) {  // settings that contradict each other
-      return std::nullopt;
-    }
-    return graph;
-  };
-  std::vector<const FieldDef*> own;
-  for (const FieldDef& field : def.fields) {
-    if (field.kind == FieldKind::number && !field.optional && field.name != "learning_rate")
-      own.push_back(&field);
-  }
-  const auto with = [](Fields fields, const FieldDef& field) {
-    if (const auto number = other_number(field, fields.number(field.name))) fields.set(field.name, *number);
-    return fields;
-  };
-  for (const FieldDef& field : def.fields) {
-    if (field.required) return Outcome::skipped("M: it has settings without defaults");
-  }
-  const Fields defaults = complete(def.fields, {}, "optimizer '" + def.name + "'");
-  Outcome outcome{Status::passed, basis, {}, 0, 0};
-  for (const FieldDef* field : own) {
-    bool counts = false;
-    for (std::size_t beside = 0; beside <= own.size() && !counts; ++beside) {
-      const Fields base = beside == 0 ? defaults : with(defaults, *own[beside - 1]);
-      const auto before = built_with(base), after = built_with(with(base, *field));
-      counts = before && after && !first_difference(*after, *before).empty();
-    }
-    ++outcome.judged;
-    if (!counts) return Outcome::failed(basis, fmt::format("'{}' changes nothing", field->name));
-  }
-  return outcome;
-}
-
 class Verifier {
  public:
   Verifier(const Registry& registry, const ComponentsOptions& options)
@@ -385,7 +331,8 @@ class Verifier {
   void settings(const std::string& name, const OptimizerDef& def) {
     Check check = check_of("optimizer", name, DType::quad, "settings");
     check.oracle = Oracle::metamorphic;
-    if (wanted("optimizer", name)) file(std::move(check), [&] { return check_settings(registry_, def); });
+    if (wanted("optimizer", name))
+      file(std::move(check), [&] { return check_optimizer_settings(registry_, def); });
   }
 
   template <class F>

@@ -10,7 +10,7 @@
 #include "assay/verify/components.h"
 #include "assay/verify/evaluate.h"
 #include "assay/verify/program_oracle.h"
-#include "assay/verify/rule_oracles.h"
+#include "assay/verify/same_graph.h"
 #include "assay/verify/setting.h"
 #include "assay/verify/training_step.h"
 

@@ -22,15 +22,17 @@ std::string ExperimentReport::table() const {
   header.emplace_back("finite differences");
   cells.push_back(std::move(header));
   for (const TensorRow& row : rows) {
-    const bool given = std::ranges::all_of(row.errors, [](const TensorError& e) { return e.largest_ulp == 0.0; }) &&
-                       !row.tensor.starts_with("grad/") && !row.tensor.ends_with(".output") && row.tensor != "loss";
+    const bool given =
+        std::ranges::all_of(row.errors, [](const TensorError& e) { return e.largest_ulp == 0.0; }) &&
+        !row.tensor.starts_with("grad/") && !row.tensor.ends_with(".output") && row.tensor != "loss";
     if (given) continue;
     std::vector<std::string> line{row.tensor};
     for (const TensorError& e : row.errors)
       line.push_back(fmt::format("{} / {} / {:.1e}", ulps(e.largest_ulp), ulps(e.median_ulp), e.normwise));
     std::string difference = "";
     for (const DifferenceError& d : differences) {
-      if ("grad/" + d.parameter == row.tensor) difference = fmt::format("{:.1e} ({} tried)", d.relative, d.directions);
+      if ("grad/" + d.parameter == row.tensor)
+        difference = fmt::format("{:.1e} ({} tried)", d.relative, d.directions);
     }
     line.push_back(std::move(difference));
     cells.push_back(std::move(line));

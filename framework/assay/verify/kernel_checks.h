@@ -1,6 +1,6 @@
 // What the checks of an op's kernels on one backend share, and their parts: on the op's geometries
-// (kernel_checks.cc), on sizes that threads share (large_kernels.cc), and fused with the ops behind it
-// (fused_kernels.cc).
+// (kernel_checks.cc), on sizes that threads share (large_kernels.cc), fused with the ops behind it
+// (fused_kernels.cc), and on integers (integers.cc).
 #pragma once
 
 #include <cstdint>
@@ -61,9 +61,10 @@ class KernelChecks {
 
 void check_large_kernels(KernelChecks& checks);
 void check_fused_kernels(KernelChecks& checks);
+void check_integers(KernelChecks& checks);
 
-/// E, P and R on a case that threads share, and in f32 L; false where the backend refuses the case. `ops` names the
-/// site.
+/// E, P and R on a case that threads share, and in f32 L; false where the backend refuses the case. `ops`
+/// names the site.
 bool check_shared_work(KernelChecks& checks, const Case& c, const Site& site, DType dtype,
                        const std::string& ops);
 

@@ -55,6 +55,17 @@ Quad real_at(const Tensor& tensor, std::size_t i) {
   return Quad(element(tensor.view(), static_cast<std::int64_t>(i)));
 }
 
+// A number that no distance is measured to: none, an infinity, or a zero of one sign.
+bool is_special(const std::string& known) {
+  return known == "nan" || known.ends_with("inf") || known == "-0" || known == "+0";
+}
+
+bool is_the_same(const std::string& known, double got) {
+  if (known == "nan") return std::isnan(got);
+  const double want = std::strtod(known.c_str(), nullptr);
+  return got == want && std::signbit(got) == std::signbit(want);
+}
+
 // What is compared with the known numbers, and what is allowed: a share of the bounds.
 struct Claim {
   std::string who;
@@ -79,33 +90,17 @@ void compare(const Claim& claim, const KnownValue& known, Outcome& outcome) {
     const std::vector<std::string> numbers = numbers_of(known.outputs[o]);
     for (std::size_t i = 0; i < numbers.size(); ++i) {
       const Quad is = real_at(got, i);
-      if (numbers[i] == "nan") {
-        ++outcome.judged;
-        if (is == is)
-          fail(fmt::format(": output {} at {} is {}, known is no number", o,
-                           got.shape().index_text(static_cast<std::int64_t>(i)), is.to_string(20)));
-        continue;
-      }
-      if (numbers[i].ends_with("inf")) {
-        ++outcome.judged;
-        if (!(is == Quad(std::strtod(numbers[i].c_str(), nullptr))))
-          fail(fmt::format(": output {} at {} is {}, known is {}", o,
-                           got.shape().index_text(static_cast<std::int64_t>(i)), is.to_string(20),
-                           numbers[i]));
-        continue;
-      }
-      if (numbers[i] == "-0" && !std::signbit(element(got.view(), static_cast<std::int64_t>(i))))
-        fail(fmt::format(": output {} at {} has no sign, known is -0", o,
-                         got.shape().index_text(static_cast<std::int64_t>(i))));
-      if (numbers[i] == "+0" && std::signbit(element(got.view(), static_cast<std::int64_t>(i))))
-        fail(fmt::format(": output {} at {} has a sign, known is +0", o,
-                         got.shape().index_text(static_cast<std::int64_t>(i))));
+      ++outcome.judged;
+      if (is_special(numbers[i]) &&
+          !is_the_same(numbers[i], element(got.view(), static_cast<std::int64_t>(i))))
+        fail(fmt::format(": output {} at {} is {}, known is {}", o,
+                         got.shape().index_text(static_cast<std::int64_t>(i)), is.to_string(20), numbers[i]));
+      if (is_special(numbers[i])) continue;
       const Quad want = Quad::parse(numbers[i]), error = abs(Quad(is - want));
       Quad allowed(0);
       if (is_real(got.dtype()))
         allowed = Quad(claim.share) * bound_at(claim.bounds[o], i) +
                   Quad(std::ldexp(1.0, kKnownDigitsExponent)) * abs(want);
-      ++outcome.judged;
       if (error <= allowed) {
         if (allowed > Quad(0))
           outcome.ratio = std::max(outcome.ratio, static_cast<double>(Quad(error / allowed)));

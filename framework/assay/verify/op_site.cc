@@ -12,11 +12,6 @@
 namespace assay::verify {
 namespace {
 
-// In [0, 1), 53 bits.
-double uniform_of(std::uint32_t high, std::uint32_t low) {
-  return static_cast<double>((std::uint64_t{high} << 32 | low) >> 11) * 0x1p-53;
-}
-
 // The ends of T, with 0 between them.
 template <class T>
 constexpr double kEnds[] = {std::numeric_limits<T>::infinity(), std::numeric_limits<T>::max(),

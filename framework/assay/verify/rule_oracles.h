@@ -90,9 +90,7 @@ Outcome check_duals_on_ties(const Registry& registry, const Backend& reference, 
 /// D where one input's derivative is wanted, or it comes through one output: rules may leave out the rest.
 Outcome check_duals_of_each(const Registry& registry, const Backend& reference, const OpDef& op,
                             const Case& c, std::uint64_t seed);
-/// Where two graphs differ but for their dtypes; empty if nowhere.
-std::string first_difference(const Graph& graph, const Graph& proven);
-/// D: the rule, and the expansion, build the same graph in every dtype. They are proven in quad alone.
+/// M: the rule, and the expansion, build the same graph in every dtype. They are proven in quad alone.
 Outcome check_rule_in_every_dtype(const Registry& registry, const OpDef& op, const Case& c);
 /// F: the rule against central differences.
 Outcome check_differences(const RuleCase& rule);

@@ -60,9 +60,9 @@ inline constexpr std::int64_t kLongRow = 2 * 65536 + 16;
 inline constexpr std::int64_t kTwoTiles = 129;
 /// And extents, outermost and innermost, that are cut into several blocks at once where the others are short.
 inline constexpr std::int64_t kBlockRows = 257, kBlockColumns = 600;
-/// And all of a product, each longer than any block: of up to 512 terms, and of 768 rows and columns where
-/// terms are many.
-inline constexpr std::int64_t kProductExtent = 769, kProductTerms = 513;
+/// And all of a product, each longer than any block: of up to 512 terms, and of up to 945 rows and columns
+/// where terms are many.
+inline constexpr std::int64_t kProductExtent = 961, kProductTerms = 513;
 
 /// D: elements of the same, in quad.
 inline constexpr std::int64_t kLongRuleRow = 8192 + 8;
