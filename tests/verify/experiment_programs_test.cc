@@ -8,6 +8,7 @@
 
 #include "assay/experiment/yaml_parser.h"
 #include "assay/faults/faulty_backend.h"
+#include "assay/graph/differentiate.h"
 #include "assay/ops/elementwise.h"
 #include "assay/ops/reduce.h"
 #include "assay/verify/conformance.h"
@@ -86,6 +87,16 @@ TEST_F(ExperimentPrograms, FindAStepThatIsNotOfTheTracedGradient) {
   const ExperimentReport report = verify("{type: sgd}");
   EXPECT_THAT(report.checks.to_string(), HasSubstr("FAILED G training step quad whole model"));
   EXPECT_THAT(report.checks.to_string(), HasSubstr("by the traced gradient"));
+}
+
+// The rule is proven in quad, where it is right.
+TEST_F(ExperimentPrograms, FindARuleThatIsAnotherOneInTheDtypeThatTrains) {
+  OpDef& tanh_op = *registry_.ops.find("tanh");
+  tanh_op.derivative = [right = tanh_op.derivative](Vjp& d) {
+    right(d);
+    if (d.cotangent().dtype() == DType::f64) d.add(0, scale(d.cotangent(), 0.0));
+  };
+  expect_failures(verify("{type: sgd}"), "G gradient f64 graph in quad");
 }
 
 TEST_F(ExperimentPrograms, FindAKernelThatOnlyEvaluationRuns) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <thread>
 
 #include "assay/graph/differentiate.h"
 #include "assay/ops/elementwise.h"
@@ -152,6 +153,21 @@ TEST(VerifyOps, CatchesWhatDependsOnTheNumberOfThreads) {
   expect_caught_by('R', report_on(on_three, false));
 }
 
+// What threads do beyond their shares shows in no number that they make.
+TEST(VerifyOps, CatchesWhatThreadsWriteBehindALargeTensor) {
+  expect_caught_by('P', report_on([](const float* x, float* y, std::int64_t count, int threads) {
+                     negate(x, y, count, threads);
+                     if (threads > 1 && count > 16384) y[count] = 0.0f;
+                   }));
+}
+
+TEST(VerifyOps, CatchesThreadsThatChangeALargeInput) {
+  expect_caught_by('P', report_on([](const float* x, float* y, std::int64_t count, int threads) {
+                     negate(x, y, count, threads);
+                     if (threads > 1 && count > 16384) const_cast<float*>(x)[count / 2] = 0.0f;
+                   }));
+}
+
 // a b, where b may be a scalar, and is one in large tensors alone: other code than that of the largest
 // geometry.
 TEST(VerifyOps, CatchesWhatIsWrongInLargeTensorsOfOneKindAlone) {
@@ -261,10 +277,21 @@ TEST(VerifyOpsDeathTest, NamesTheOpThatEndsTheProcess) {
   EXPECT_EXIT(end(), testing::ExitedWithCode(1), "FAILED E neg own f32 vector of.*ended the process");
 }
 
+TEST(VerifyOpsDeathTest, NamesTheOpAThreadOfWhichCrashes) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto crash = [] {
+    verify::name_what_crashes(1);
+    report_on(
+        [](const float*, float*, std::int64_t, int) { std::thread([] { std::raise(SIGSEGV); }).join(); });
+  };
+  EXPECT_EXIT(crash(), testing::ExitedWithCode(1), "FAILED E neg own f32 vector of.*crashed .SIGSEGV.");
+}
+
 // Deep enough for any stack, and never optimised to a loop.
 int use_up_the_stack(const volatile char* before) {
   volatile char frame[4096];
   frame[0] = *before;
+  if (*before != 0) return 0;  // never
   return use_up_the_stack(frame) + frame[0];
 }
 
@@ -280,31 +307,36 @@ TEST(VerifyOpsDeathTest, NamesTheOpThatUsesUpTheStack) {
   EXPECT_EXIT(crash(), testing::ExitedWithCode(1), "FAILED E neg own f32 vector of.*crashed .SIGSEGV.");
 }
 
-// Rules are proven in quad with every derivative wanted; what they do otherwise is their affair, too.
-TEST(VerifyOps, CatchesARuleThatIsWrongWhereOneDerivativeIsWanted) {
+// What a rule of mul that does `more` than it should looks like to `oracle`.
+std::string report_on_mul_with(const std::function<void(Vjp&)>& more, const std::string& oracle) {
   Registry registry;
   register_builtin(registry);
   OpDef& mul = *registry.ops.find("mul");
-  mul.derivative = [right = mul.derivative](Vjp& d) {
+  mul.derivative = [right = mul.derivative, more](Vjp& d) {
     right(d);
-    if (!d.wanted(0)) d.add(1, d.cotangent());
+    more(d);
   };
-  const verify::Report report =
-      verify::verify_ops(registry, {.select = "D", .ops = {"mul"}, .backends = {"reference"}});
-  EXPECT_NE(report.to_string().find("FAILED D mul quad each alone"), std::string::npos) << report;
+  return verify::verify_ops(registry, {.select = oracle, .ops = {"mul"}, .backends = {"reference"}})
+      .to_string();
+}
+
+// Rules are proven in quad with every derivative wanted; what they do otherwise is their affair, too.
+TEST(VerifyOps, CatchesARuleThatIsWrongWhereOneDerivativeIsWanted) {
+  const std::string report = report_on_mul_with(
+      [](Vjp& d) {
+        if (!d.wanted(0)) d.add(1, d.cotangent());
+      },
+      "D");
+  EXPECT_NE(report.find("FAILED D mul quad each alone"), std::string::npos) << report;
 }
 
 TEST(VerifyOps, CatchesARuleThatIsAnotherOneInF32) {
-  Registry registry;
-  register_builtin(registry);
-  OpDef& mul = *registry.ops.find("mul");
-  mul.derivative = [right = mul.derivative](Vjp& d) {
-    right(d);
-    if (d.cotangent().dtype() == DType::f32) d.add(0, d.cotangent());
-  };
-  const verify::Report report =
-      verify::verify_ops(registry, {.select = "D", .ops = {"mul"}, .backends = {"reference"}});
-  EXPECT_NE(report.to_string().find("FAILED D mul quad every dtype"), std::string::npos) << report;
+  const std::string report = report_on_mul_with(
+      [](Vjp& d) {
+        if (d.cotangent().dtype() == DType::f32) d.add(0, d.cotangent());
+      },
+      "M");
+  EXPECT_NE(report.find("FAILED M mul quad every dtype"), std::string::npos) << report;
 }
 
 // An op of the test's own, y = x of any dtype, and its definition on real numbers.
