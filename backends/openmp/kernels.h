@@ -64,6 +64,16 @@ struct Kernels {
   WeightGradPlan (*plan_conv2d_grad_weight)(const Convolution& shape, int threads);
   void (*conv2d_grad_weight)(const WeightGradPlan& plan, const T* dy, const T* x, T* dweight, void* scratch);
 
+  /// The same as conv2d, or as conv2d_grad_input without an epilogue, by minimal filtering.
+  /// Whether that is expected to be faster: few channels or results leave vectors unfilled, and too little to
+  /// make up for the transforms.
+  bool (*winograd_pays)(const Convolution& shape);
+  WinogradPlan (*plan_winograd)(const Convolution& shape, bool turned, int threads);
+  void (*winograd)(const WinogradPlan& plan, const T* x, const T* weight, const Epilogue<T>& epilogue, T* y,
+                   void* scratch);
+  WinogradPlan (*plan_winograd_grad_weight)(const Convolution& shape, int threads);
+  void (*winograd_grad_weight)(const WinogradPlan& plan, const T* dy, const T* x, T* dweight, void* scratch);
+
   // Pooling; `index` is an element's place in its plane of x.
   PoolingPlan (*plan_pooling)(const Pooling& shape, int threads);
   void (*max_pool2d)(const PoolingPlan& plan, const T* x, T* y, std::int32_t* index, void* scratch);

@@ -82,7 +82,8 @@ Activation fused_activation(const Site& site);
 void describe_fusion(const Site& site, Plan& plan);
 
 void add_linear_offers(Offers& offers);
-void add_conv_offers(Offers& offers);
+/// `winograd`: convolutions may rewrite their algebra.
+void add_conv_offers(Offers& offers, bool winograd);
 void add_pool_offers(Offers& offers);
 void add_dropout_offers(Offers& offers);
 void add_gather_offers(Offers& offers);

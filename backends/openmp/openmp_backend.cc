@@ -15,10 +15,10 @@ namespace {
 class OpenmpBackend final : public Backend {
  public:
   explicit OpenmpBackend(const BackendContext& context)
-      : plugins_(context.kernels), threads_(context.threads) {
+      : plugins_(context.kernels), threads_(context.threads), winograd_(context.fields.boolean("winograd")) {
     openmp::Offers offers(kernels_, threads_);
     openmp::add_linear_offers(offers);
-    openmp::add_conv_offers(offers);
+    openmp::add_conv_offers(offers, winograd_);
     openmp::add_pool_offers(offers);
     openmp::add_dropout_offers(offers);
     openmp::add_gather_offers(offers);
@@ -51,13 +51,14 @@ class OpenmpBackend final : public Backend {
   }
 
   std::string description() const override {
-    return fmt::format("openmp, {} thread{}, {}", threads_, threads_ == 1 ? "" : "s",
-                       name_of(selected_isa()));
+    return fmt::format("openmp, {} thread{}, {}{}", threads_, threads_ == 1 ? "" : "s",
+                       name_of(selected_isa()), winograd_ ? ", winograd" : "");
   }
 
  private:
   const KernelTable& plugins_;
   int threads_;
+  bool winograd_;
   KernelTable kernels_;
   std::vector<Pattern> patterns_;
 };
@@ -68,6 +69,11 @@ BackendDef openmp_backend() {
   BackendDef def;
   def.name = "openmp";
   def.summary = "the project's own threaded, vectorised kernels, f32 and f64; the same bits on any threads";
+  def.fields = {{.name = "winograd",
+                 .kind = FieldKind::boolean,
+                 .summary = "let convolutions use the winograd algorithm, which rounds differently",
+                 .fallback = false}};
+  def.rewriting.push_back(Fields{{"winograd", true}});
   def.create = [](const BackendContext& context) { return std::make_unique<OpenmpBackend>(context); };
   return def;
 }

@@ -48,6 +48,22 @@ struct ConvolutionPlan {
   std::size_t scratch_bytes;
 };
 
+/// Points of the minimal filtering F(4 × 4, 3 × 3), besides infinity. They are oneDNN's, the errors of which
+/// are smaller than those of 0, ±1, ±2.
+inline constexpr double kFilteringPoints[] = {0, 0.625, -0.625, 1.5, -1.5};
+
+/// How a convolution by minimal filtering is cut up; of one group, 3 × 3 taps, stride 1 and dilation 1. As a
+/// gradient by the input: of dy, with weights [channels, filters, 3, 3] that are turned by half.
+struct WinogradPlan {
+  Convolution shape;
+  bool turned;
+  int threads;               ///< 1, or all that the caller allowed
+  std::int64_t rows;         ///< of tiles, that are computed together
+  std::size_t weight_bytes;  ///< scratch for transformed weights, common to all threads
+  std::size_t scratch_per_thread;
+  std::size_t scratch_bytes;
+};
+
 /// How a convolution's gradient by the weights is cut up. Its sum over images is a fixed tree: chunks of
 /// images are summed one image after the other, then the chunks.
 struct WeightGradPlan {

@@ -48,9 +48,9 @@ class BackendRunner {
   }
 
   /// False where this build has no such backend.
-  bool select(const std::string& name, int threads) {
+  bool select(const std::string& name, int threads, const Fields& fields = {}) {
     if (registry_.backends.find(name) == nullptr) return false;
-    backend_ = registry_.create_backend(name, {}, threads);
+    backend_ = registry_.create_backend(name, fields, threads);
     return true;
   }
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "assay/experiment/emit_yaml.h"
+#include "support/requirement.h"
 #include "unit/experiment_files.h"
 
 namespace assay {
@@ -217,6 +218,23 @@ TEST_F(ExperimentTest, ChangesOfTheCommandLine) {
   EXPECT_EQ(experiment.optimizer.fields.number("learning_rate"), 0.25);
   EXPECT_EQ(experiment.epochs, 7);
   EXPECT_EQ(experiment.seeds, std::vector<std::uint64_t>{9});
+}
+
+// What another backend has no setting for is left behind.
+TEST_F(ExperimentTest, AnotherBackendKeepsWhatBothHaveASettingFor) {
+  ASSAY_NEEDS(registry_.backends.find("onednn") != nullptr, "onednn in this build");
+  Lines lines;
+  lines.backend = "backend: {type: onednn, threads: 2, winograd: true}";
+  const std::string file = write("experiment.yaml", lines.text());
+  const auto on = [&](const std::string& name) {
+    ExperimentChanges changes;
+    changes.backend = name;
+    return load_experiment(file, changes, registry_).backend;
+  };
+  EXPECT_TRUE(on("openmp").fields.boolean("winograd"));
+  EXPECT_EQ(on("openmp").threads, 2);
+  EXPECT_TRUE(on("onednn").fields.boolean("winograd"));
+  EXPECT_EQ(on("reference").fields.find("winograd"), nullptr);
 }
 
 TEST_F(ExperimentTest, PathsAreRelativeToTheFile) {

@@ -107,9 +107,9 @@ TEST_F(ModelTest, EveryTrainingGraphHasTheSameInputs) {
         model(Shape{3}, {dense(2)}, "half_squared_error", {.type = optimizer}).training_graph(4, DType::f32);
     EXPECT_EQ(sources_of(graph, NodeKind::input), inputs) << optimizer;
     EXPECT_EQ(outputs_of(graph), Names{"loss"}) << optimizer;
-    const Graph clipped = model(Shape{3}, {dense(2)}, "half_squared_error",
-                                {.type = optimizer, .fields = {{"clip_norm", 1.0}}})
-                              .training_graph(4, DType::f32);
+    const Graph clipped =
+        model(Shape{3}, {dense(2)}, "half_squared_error", {.type = optimizer, .fields = {{"clip_norm", 1.0}}})
+            .training_graph(4, DType::f32);
     EXPECT_EQ(sources_of(clipped, NodeKind::input), inputs) << optimizer;
     EXPECT_EQ(outputs_of(clipped), (Names{"loss", "gradient_norm"})) << optimizer;
   }

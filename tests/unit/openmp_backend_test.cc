@@ -2,6 +2,7 @@
 // and the height of their trees, statistics far from zero, extreme scores, copies larger than a tile.
 // Instruction set by instruction set, on more threads than one.
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 
 #include <bit>
 #include <cmath>
@@ -14,6 +15,7 @@
 namespace assay {
 namespace {
 
+using ::testing::HasSubstr;
 using testing::integers;
 using testing::reals;
 using testing::same_bits;
@@ -196,6 +198,30 @@ TEST_P(OpenmpBackend, CopiesLargerThanATileAreExact) {
     expect_reference_bits("broadcast_to", list(reals({dtype, Shape{67, 1, 71}}, 7)),
                           {{"shape", Integers{3, 67, 5, 71}}});
   }
+}
+
+// Other rounding, so only where it is asked for; and only where it applies.
+TEST_P(OpenmpBackend, ConvolvesByWinogradWhereThatIsAskedForAndPays) {
+  const auto way_of = [&](const Shape& x, const Shape& weight, const Fields& fields) {
+    const std::vector<Tensor> inputs = [&] {
+      std::vector<Tensor> all;
+      all.push_back(reals({DType::f32, x}, 1));
+      all.push_back(reals({DType::f32, weight}, 2));
+      return all;
+    }();
+    (void)runner_.run(runner_.graph_of("conv2d", inputs, fields), inputs);
+    return runner_.placements().back().implementation;
+  };
+  const Shape image{2, 16, 9, 11}, weight{16, 16, 3, 3};
+  const Fields padded{{"padding", Integers{1, 1, 1, 1}}};
+  EXPECT_THAT(way_of(image, weight, padded), HasSubstr("implicit_gemm"));
+  ASSERT_TRUE(runner_.select("openmp", 3, {{"winograd", true}}));
+  EXPECT_THAT(way_of(image, weight, padded), HasSubstr("winograd"));
+  EXPECT_THAT(way_of(image, weight, {{"stride", Integers{2, 2}}}), HasSubstr("implicit_gemm"));
+  EXPECT_THAT(way_of(image, weight, {{"dilation", Integers{2, 2}}}), HasSubstr("implicit_gemm"));
+  EXPECT_THAT(way_of(image, Shape{16, 8, 3, 3}, {{"groups", std::int64_t{2}}}), HasSubstr("implicit_gemm"));
+  EXPECT_THAT(way_of(image, Shape{16, 16, 3, 5}, {}), HasSubstr("implicit_gemm"));
+  EXPECT_THAT(way_of(Shape{2, 2, 9, 11}, Shape{3, 2, 3, 3}, padded), HasSubstr("implicit_gemm"));
 }
 
 INSTANTIATE_TEST_SUITE_P(, OpenmpBackend, ::testing::ValuesIn(all_isas().begin(), all_isas().end()),

@@ -34,8 +34,7 @@ class AddActivationTest : public ::testing::Test {
   AddActivationTest() {
     register_builtin(registry_);
     Registry plugin("a plugin");
-    plugin.add_activation(
-        "swish", [](auto x) { return x * sigmoid(x); }, {.formula = "f(z) = z σ(z)"});
+    plugin.add_activation("swish", [](auto x) { return x * sigmoid(x); }, {.formula = "f(z) = z σ(z)"});
     plugin.add_activation<Scalars::all>("cube", [](auto x) { return x * x * x; });
     plugin.add_activation<SoftShrink>();
     registry_.merge(plugin);

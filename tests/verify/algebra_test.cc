@@ -70,20 +70,29 @@ TEST(RewrittenAlgebra, KeepsTheBoundOfItsOwnFormula) {
   EXPECT_GT(judged, 100);
 }
 
-// oneDNN's kernels, which are tried beside the default ones.
-TEST(RewrittenAlgebra, OfTheLibraryIsJudged) {
+// The backends' own, which are tried beside the default ones: small geometries, and those that threads share.
+class RewritingBackend : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(RewritingBackend, IsJudged) {
   Registry registry;
   register_builtin(registry);
-  ASSAY_NEEDS(registry.backends.find("onednn") != nullptr, "onednn in this build");
-  if (!is_supported(Isa::avx512)) GTEST_SKIP() << "without AVX-512, oneDNN has no winograd in f32";
+  ASSAY_NEEDS(registry.backends.find(GetParam()) != nullptr, GetParam() << " in this build");
+  if (GetParam() == "onednn" && !is_supported(Isa::avx512))
+    GTEST_SKIP() << "without AVX-512, oneDNN has no winograd in f32";
   for (const std::string op : {"conv2d", "conv2d_grad_input", "conv2d_grad_weight"}) {
     const verify::Report report = verify::verify_ops(
         registry,
-        {.select = "winograd", .ops = {op}, .backends = {"onednn"}, .oracles = {verify::Oracle::lockstep}});
+        {.select = "winograd", .ops = {op}, .backends = {GetParam()}, .oracles = {verify::Oracle::lockstep}});
     EXPECT_TRUE(report) << report;
     EXPECT_GE(report.count(verify::Status::passed), 8) << op;
+    EXPECT_TRUE(std::ranges::any_of(report.checks(), [](const verify::Check& check) {
+      return check.id().find("times as long, winograd") != std::string::npos;
+    })) << op;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Builtin, RewritingBackend, ::testing::Values("onednn", "openmp"),
+                         [](const auto& info) { return info.param; });
 
 TEST(RewrittenAlgebra, UndeclaredIsInexactOnIntegers) {
   const verify::Report report = judge({.declares = {}});

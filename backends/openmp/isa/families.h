@@ -35,5 +35,9 @@ template <class T>
 void add_pools(Kernels<T>& kernels);
 template <class T>
 void add_updates(Kernels<T>& kernels);
+template <class T>
+void add_winograd(Kernels<T>& kernels);
+template <class T>
+void add_winograd_grad_weight(Kernels<T>& kernels);
 
 }  // namespace assay::openmp::ASSAY_ISA

@@ -25,7 +25,7 @@ inline constexpr int kTileVectors = 2;
 template <class T>
 struct TileCall {
   std::int64_t depth;
-  const T* a;  ///< element (r, k) at a[r * a_row + k]
+  const T* a;  ///< element (r, k) at a[r * a_row + k]; of a tile across, at a[k * a_row + r]
   std::int64_t a_row;
   const T* b;  ///< element (k, c) at b[k * b_row + c]
   std::int64_t b_row;
@@ -36,9 +36,9 @@ struct TileCall {
   T beta;  ///< 0: C is not read
 };
 
-/// C = alpha·A·B + beta·C. Every element is one chain of (fused) multiply-adds in the order of k, whatever
-/// the tile.
-template <class T, int Rows, int Vectors>
+/// C = alpha·A·B + beta·C, where A may lie `Across`. Every element is one chain of (fused) multiply-adds in
+/// the order of k, whatever the tile.
+template <class T, int Rows, int Vectors, bool Across = false>
 void multiply_tile(const TileCall<T>& call) {
   constexpr int lanes = kLanes<T>;
   Vec<T> sum[Rows][Vectors]{};
@@ -50,7 +50,7 @@ void multiply_tile(const TileCall<T>& call) {
     Vec<T> row[Vectors];
     for (int v = 0; v < Vectors; ++v) row[v] = load(b + v * lanes);
     for (int r = 0; r < Rows; ++r) {
-      const Vec<T> element = splat(a[r * a_row + k]);
+      const Vec<T> element = splat(Across ? a[k * a_row + r] : a[r * a_row + k]);
       for (int v = 0; v < Vectors; ++v) sum[r][v] = multiply_add(element, row[v], sum[r][v]);
     }
     b += b_row;
@@ -72,18 +72,18 @@ void multiply_tile(const TileCall<T>& call) {
 template <class T>
 using TileFunction = void (*)(const TileCall<T>&);
 
-template <class T, class Index>
+template <class T, bool Across, class Index>
 struct TileTable;
-template <class T, int... Index>
-struct TileTable<T, std::integer_sequence<int, Index...>> {
+template <class T, bool Across, int... Index>
+struct TileTable<T, Across, std::integer_sequence<int, Index...>> {
   static constexpr TileFunction<T> functions[] = {
-      multiply_tile<T, Index / kTileVectors + 1, Index % kTileVectors + 1>...};
+      multiply_tile<T, Index / kTileVectors + 1, Index % kTileVectors + 1, Across>...};
 };
 
 /// The function of a tile of so many rows and vectors.
-template <class T>
+template <class T, bool Across = false>
 inline TileFunction<T> tile_function(std::int64_t rows, std::int64_t vectors) {
-  using Table = TileTable<T, std::make_integer_sequence<int, kTileRows * kTileVectors>>;
+  using Table = TileTable<T, Across, std::make_integer_sequence<int, kTileRows * kTileVectors>>;
   return Table::functions[(rows - 1) * kTileVectors + (vectors - 1)];
 }
 

@@ -23,6 +23,8 @@ Kernels<T> kernels() {
   add_softmax(table);
   add_normalizations(table);
   add_movement(table);
+  add_winograd(table);
+  add_winograd_grad_weight(table);
   return table;
 }
 

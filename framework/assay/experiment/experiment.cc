@@ -274,28 +274,38 @@ Experiment read_experiment(ConfigNode root, const std::filesystem::path& file, c
   return experiment;
 }
 
+namespace {
+
+// Threads, fallback, and what both backends have a setting for stay as they are.
+void change_backend(ConfigNode& root, const std::string& name, const Registry& registry) {
+  ConfigNode backend = ConfigNode::map();
+  backend.set("type", ConfigNode::text(name));
+  if (const ConfigNode* old = root.find("backend")) {
+    std::vector<std::string> kept{"threads", "fallback"};
+    if (const BackendDef* def = registry.backends.find(name)) {
+      for (const FieldDef& field : def->fields) kept.push_back(field.name);
+    }
+    for (const std::string& key : kept) {
+      if (const ConfigNode* value = old->find(key)) backend.set(key, *value);
+    }
+    const ConfigNode* type = old->find("type");
+    if (type != nullptr && type->is_scalar() && type->text() == name) backend = *old;
+  }
+  root.set("backend", std::move(backend));
+}
+
+}  // namespace
+
 Experiment load_experiment(const std::filesystem::path& file, const ExperimentChanges& changes,
                            Registry& registry) {
   ConfigNode root = load_extended(file);
   for (const std::string& change : changes.overrides) apply_override(root, change);
-  if (changes.backend && root.is_map()) {
-    // Threads and fallback stay; fields of the backend that the file names mean nothing to another.
-    ConfigNode backend = ConfigNode::map();
-    backend.set("type", ConfigNode::text(*changes.backend));
-    if (const ConfigNode* old = root.find("backend")) {
-      for (const char* key : {"threads", "fallback"}) {
-        if (const ConfigNode* value = old->find(key)) backend.set(key, *value);
-      }
-      const ConfigNode* type = old->find("type");
-      if (type != nullptr && type->is_scalar() && type->text() == *changes.backend) backend = *old;
-    }
-    root.set("backend", std::move(backend));
-  }
   if (changes.seed && root.is_map()) {
     root.erase("seeds");
     root.set("seed", ConfigNode::integer(static_cast<std::int64_t>(*changes.seed)));
   }
   load_plugins(root, registry);
+  if (changes.backend && root.is_map()) change_backend(root, *changes.backend, registry);
   return read_experiment(std::move(root), file, registry);
 }
 

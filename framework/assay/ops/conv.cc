@@ -260,6 +260,15 @@ std::vector<Geometry> geometries() {
   // Whole vectors of channels and of filters, which algorithms that rewrite the sum ask for.
   put({.label = "16 channels, 16 filters", .x = {1, 16, 6, 7}, .filters = 16, .padding = {1, 1, 1, 1}});
   put({.label = "16 channels, 32 filters", .x = {2, 16, 5, 9}, .filters = 32, .bias = false});
+  // And other numbers of them, where these are still worth it.
+  put({.label = "10 channels, 11 filters", .x = {1, 10, 12, 16}, .filters = 11, .padding = {1, 1, 1, 1}});
+  put({.label = "19 channels, 21 filters", .x = {1, 19, 8, 8}, .filters = 21, .padding = {2, 0, 0, 2}});
+  put({.label = "16 channels, 67 filters", .x = {1, 16, 4, 4}, .filters = 67, .padding = {1, 1, 1, 1}});
+  put({.label = "67 channels, 16 filters", .x = {1, 67, 4, 4}, .filters = 16, .padding = {1, 1, 1, 1}});
+  put({.label = "16 channels, padded by more than a window",
+       .x = {1, 16, 4, 4},
+       .filters = 16,
+       .padding = {4, 3, 3, 5}});
   return all;
 }
 

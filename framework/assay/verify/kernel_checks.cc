@@ -167,6 +167,7 @@ void check_kernels(OpChecks& op, const std::string& backend) {
   for (const Fields& fields : op.registry.backends.at(backend).rewriting) {
     KernelChecks rewritten(op, backend, fields, true);
     for (const DType dtype : op.options.dtypes) on_geometries(rewritten, dtype);
+    if (op.effort.enlarged) check_large_kernels(rewritten);
     check_fused_kernels(rewritten);
   }
 }

@@ -20,6 +20,7 @@ class LargeKernels {
         bases_(largest(with_elements(op_.op.cases), op_.op.cases.size(), kBiasElements)) {}
 
   void run() {
+    if (checks_.rewritten) return on_rewritten();
     for (const Axis axis : {Axis::outermost, Axis::innermost}) on_every_rank(axis);
     if (op_.op.multiply_adds) {
       for (const Axis axis : {Axis::both, Axis::result}) on_every_rank(axis);
@@ -72,6 +73,24 @@ class LargeKernels {
       ranks.insert(rank);
       done.insert(c->label);
       kinds_[axis].insert(kind_of(op_.op, *base));
+    }
+  }
+
+  // Along every axis, on the first geometry where the backend rewrites its algebra.
+  void on_rewritten() {
+    for (const Axis axis : {Axis::outermost, Axis::innermost}) {
+      for (const Case* base : bases_) {
+        if (op_.done()) return;
+        const std::optional<Case> c = enlarge(*base, axis, kTwoShares);
+        if (!c || !grows_in_data(*base, *c)) continue;
+        const auto judged = [&](DType dtype) {
+          const OpSite site = make_op_site(op_.registry.ops, op_.op, *c, dtype);
+          return check_shared_work(checks_, *c, site.site(), dtype, op_.op.name);
+        };
+        if (!judged(DType::f32)) continue;
+        judged(DType::f64);
+        break;
+      }
     }
   }
 
@@ -207,7 +226,8 @@ bool check_shared_work(KernelChecks& checks, const Case& c, const Site& site, DT
   const KernelCase kernel = checks.bind(c, dtype, site, refusal);
   if (!kernel.kernel.kernel) return false;
   const std::uint64_t seed = op.options.seed;
-  const Subject subject{ops, checks.name, kernel.kernel.plan.implementation, dtype, c.label, shapes_of(site)};
+  Subject subject{ops, checks.name, kernel.kernel.plan.implementation, dtype, c.label, shapes_of(site)};
+  if (!checks.takes(kernel, subject)) return false;
   if (site.ops.size() == 1) op.check(Oracle::exact, subject, [&] { return check_exact_once(kernel, seed); });
   op.check(Oracle::poison, subject, [&] { return checks.poison_on_threads(kernel, seed); });
   // The numbers behind the bounds of f64 are quad's, which take a hundred times as long.
