@@ -70,6 +70,14 @@ TEST_F(Verify, ReportsForMachinesAgree) {
   }
 }
 
+// Before anything is verified, which may take minutes.
+TEST_F(Verify, AReportThatCannotBeWrittenIsRefused) {
+  const std::string nowhere = (folder_ / "nowhere" / "junit.xml").string();
+  const ProcessResult result = verify(2, {experiment_, "--junit", nowhere});
+  EXPECT_TRUE(says(result.err, "there is no folder")) << result.err;
+  EXPECT_EQ(result.out, "");
+}
+
 TEST_F(Verify, AnIdSelectsItsCheckAlone) {
   const nlohmann::json all = nlohmann::json::parse(verify(0, {experiment_, "--format", "json"}).out);
   const std::string id = all["checks"][0]["id"];

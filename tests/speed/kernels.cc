@@ -87,6 +87,12 @@ std::vector<KernelCase> kernel_cases() {
        "adam_update",
        {"", {large, large, large, {large.shape, Domain::positive}, rate, {Shape{}, Domain::step, 9}}},
        Stream::onto});
+  const CaseInput squares{large.shape, Domain::positive};
+  all.push_back({"update/rmsprop", "rmsprop_update", {"", {large, large, squares, rate}}, Stream::onto});
+  all.push_back({"update/rmsprop_momentum",
+                 "rmsprop_momentum_update",
+                 {"", {large, large, squares, large, rate}},
+                 Stream::onto});
   return all;
 }
 

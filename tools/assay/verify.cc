@@ -208,6 +208,7 @@ const Mode& mode_of(const Arguments& arguments) {
 
 int run_verify(const Arguments& arguments) {
   const Mode& mode = mode_of(arguments);
+  if (arguments.has("junit")) require_writable_place(arguments.text("junit"));
   verify::name_what_crashes(kCheckFailed);
   Session session(arguments);
   return mode.run(arguments, session.registry());

@@ -40,9 +40,9 @@ std::vector<DType> dtypes_of(const Arguments& arguments) {
 }
 
 int report(const verify::Report& report, const Arguments& arguments) {
-  if (arguments.has("junit")) write_file(arguments.text("junit"), report.to_junit());
   fmt::print("{}", arguments.text("format", "text") == "json" ? report.to_json() : report.to_string());
   std::fflush(stdout);
+  if (arguments.has("junit")) write_file(arguments.text("junit"), report.to_junit());
   if (report.count(verify::Status::failed) > 0) return kCheckFailed;
   if (report.count(verify::Status::passed) == 0) {
     fmt::print(stderr, "error: nothing was checked: no check matches the selection\n");

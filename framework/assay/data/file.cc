@@ -51,7 +51,7 @@ OpenFile open_regular(const std::filesystem::path& path) {
   if (number < 0) {
     const bool missing = errno == ENOENT;
     fail(path, fmt::format("cannot read '{}': {}", path.string(), reason()),
-         missing ? "check the path; a relative one starts at the folder of the experiment file" : "");
+         missing ? "check the path; a relative one in an experiment file starts at the folder of that file" : "");
   }
   OpenFile file{Descriptor(number), 0};
   struct stat status {};
