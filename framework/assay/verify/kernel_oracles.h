@@ -68,7 +68,8 @@ Outcome check_threads(const KernelCase& subject, const std::vector<BoundKernel>&
 Outcome check_bounds_on_threads(const KernelCase& subject, const std::vector<BoundKernel>& others,
                                 std::uint64_t seed);
 
-/// M: where the reference shows f(2ᵏ x) = 2ᵈᵏ f(x) for an input, the kernel does so to the last bit.
+/// M: where the reference, or the formula that the plan computes by, shows f(2ᵏ x) = 2ᵈᵏ f(x) for an input,
+/// the kernel does so to the last bit.
 Outcome check_scaling(const KernelCase& subject, std::uint64_t seed);
 
 /// Every input is drawn anew once: one that changes no output makes every verdict on this case worthless.

@@ -15,6 +15,8 @@ inline constexpr int kBiasDraws = 64;
 /// P(T ≥ t) ≤ 2 e^{−t²/2} (Efron 1969): below 5·10⁻¹¹, and below 2·10⁻⁴ for any of the 3·10⁶ of a full run.
 inline constexpr double kBiasDeviations = 7.0;
 /// S: a coherent relative error of so many unit roundoffs is granted: constants such as 1/n are rounded once.
+/// Of F(4 × 4, 3 × 3), two with each weight; along the result, for independent numbers, their errors come to
+/// Σ_i |A_ik Σ_r G_ir B_i,k+r| / 3 ≤ 1.28 times as much in each direction: 3.3 in all.
 inline constexpr double kBiasGrantedRoundings = 4.0;
 /// S: 3/N bounds, at 95 % confidence, the rate of an event that N independent trials have not shown (the rule
 /// of three: (1 − 3/N)^N ≤ e⁻³ < 5 %). The rate of false alarms that a full run is to support, and its
