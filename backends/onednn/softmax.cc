@@ -4,6 +4,7 @@
 
 #include "backends/onednn/accuracy.h"
 #include "backends/onednn/context.h"
+#include "backends/onednn/isa/loops.h"
 #include "backends/onednn/sequence.h"
 
 namespace assay::onednn {
@@ -31,6 +32,23 @@ std::optional<Refusal> refuse_exponential() {
   return Refusal{"without fused multiply-add (AVX2) oneDNN's exponential is off by 68 ulp"};
 }
 
+// The plan's kernel, and then after(io).
+template <class After>
+void run_behind(Plan& plan, const After& after) {
+  plan.bind = [after, bind = plan.bind]() -> KernelPtr {
+    return make_kernel([after, before = std::shared_ptr<const Kernel>(bind())](const Io& io) {
+      before->run(io);
+      after(io);
+    });
+  };
+}
+
+// The lines along the axis of `desc`, as around_axis() makes it.
+Lines lines_of(const Context& context, const MemoryDesc& desc) {
+  const Dims dims = desc.dims();
+  return {dims[0], dims[1], dims.size() == 3 ? dims[2] : 1, context.threads};
+}
+
 Offer offer_softmax(const Context& context, const Site& site) {
   if (auto refusal = refuse_exponential()) return *refusal;
   int axis = 0;
@@ -40,7 +58,11 @@ Offer offer_softmax(const Context& context, const Site& site) {
                {{DNNL_ARG_SRC, Buffer::input(0)}, {DNNL_ARG_DST, Buffer::output(0)}});
   Offer offer = sequence.plan("softmax");
   promise_exponential(offer);
-  if (Plan* plan = std::get_if<Plan>(&offer)) plan->in_place = {{0, 0}};
+  // Not in place: x is looked at once more.
+  if (Plan* plan = std::get_if<Plan>(&offer))
+    run_behind(*plan, [lines = lines_of(context, desc), spread = loops().spread_nans](const Io& io) {
+      spread(lines, io.in<float>(0), io.out<float>(0));
+    });
   return offer;
 }
 
@@ -93,13 +115,12 @@ Offer offer_cross_entropy(const Context& context, const Site& site) {
   Offer offer = sequence.plan("softmax_cross_entropy");
   promise_exponential(offer);
   if (Plan* plan = std::get_if<Plan>(&offer)) {
-    plan->bind = [=, probabilities = plan->bind]() -> KernelPtr {
-      return make_kernel([=, softmax = std::shared_ptr<const Kernel>(probabilities())](const Io& io) {
-        softmax->run(io);
-        *io.out<float>(0) = mean_cross_entropy(io.in<float>(0), io.out<float>(1), io.in<std::int32_t>(1),
-                                               rows, classes, smoothing);
-      });
-    };
+    const Lines lines{rows, classes, 1, context.threads};
+    run_behind(*plan, [=, spread = loops().spread_nans](const Io& io) {
+      spread(lines, io.in<float>(0), io.out<float>(1));
+      *io.out<float>(0) = mean_cross_entropy(io.in<float>(0), io.out<float>(1), io.in<std::int32_t>(1), rows,
+                                             classes, smoothing);
+    });
   }
   return offer;
 }

@@ -1,6 +1,6 @@
 // Loops of the backend's own, for what the library has no primitive for, or a slower one: maximum pooling
-// with indices, scaling by a number known at run time, and the optimizers' updates. Built once per instruction set; loops() is the set that runs
-// here.
+// with indices, scaling by a number known at run time, and the optimizers' updates. Built once per
+// instruction set; loops() is the set that runs here.
 #pragma once
 
 #include <cstdint>
@@ -51,6 +51,12 @@ struct RmspropUpdate {
   int threads = 1;
 };
 
+/// Lines of `extent` elements, `after` apart, in `before` blocks.
+struct Lines {
+  std::int64_t before = 1, extent = 0, after = 1;
+  int threads = 1;
+};
+
 struct Loops {
   /// The first maximum of each window in row-major order, or its first NaN, and h·width + w of it.
   void (*max_pool)(const MaxPooling&, const float* x, float* y, std::int32_t* index) noexcept;
@@ -58,6 +64,8 @@ struct Loops {
   /// then 0 again where `gate`, an image as dx is one, is not positive. gate may be null.
   void (*max_pool_grad)(const MaxPooling&, const float* dy, const std::int32_t* index, const float* gate,
                         float* dx) noexcept;
+  /// y = NaN along every line in which x has one.
+  void (*spread_nans)(const Lines&, const float* x, float* y) noexcept;
   /// y = factor · x
   void (*scale)(std::int64_t count, int threads, float factor, const float* x, float* y) noexcept;
   void (*sgd)(const SgdUpdate&, const float* w, const float* g, float rate, float* w_next) noexcept;

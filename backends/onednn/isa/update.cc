@@ -5,6 +5,7 @@
 
 #include "backends/onednn/isa/max_pool.h"
 #include "backends/onednn/isa/parallel.h"
+#include "backends/onednn/isa/spread_nans.h"
 
 namespace assay::onednn::ASSAY_ISA {
 namespace {
@@ -105,7 +106,7 @@ void rmsprop_momentum(const RmspropUpdate& u, const float* w, const float* g, co
 }  // namespace
 
 Loops make_loops() noexcept {
-  return {max_pool, max_pool_grad, scale, sgd, sgd_momentum, adam, rmsprop, rmsprop_momentum};
+  return {max_pool, max_pool_grad, spread_nans, scale, sgd, sgd_momentum, adam, rmsprop, rmsprop_momentum};
 }
 
 }  // namespace assay::onednn::ASSAY_ISA

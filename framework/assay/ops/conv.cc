@@ -257,6 +257,11 @@ std::vector<Geometry> geometries() {
   // Many terms, and many filters.
   put({.label = "67 input channels, kernel 3x3", .x = {1, 67, 4, 3}, .filters = 5, .padding = {1, 1, 1, 1}});
   put({.label = "269 filters", .x = {1, 2, 3, 5}, .filters = 269});
+  put({.label = "3 channels, 260 filters, strided",
+       .x = {1, 3, 6, 6},
+       .filters = 260,
+       .stride = {2, 2},
+       .padding = {1, 1, 1, 1}});
   // Whole vectors of channels and of filters, which algorithms that rewrite the sum ask for.
   put({.label = "16 channels, 16 filters", .x = {1, 16, 6, 7}, .filters = 16, .padding = {1, 1, 1, 1}});
   put({.label = "16 channels, 32 filters", .x = {2, 16, 5, 9}, .filters = 32, .bias = false});

@@ -63,6 +63,8 @@ std::vector<Case> binary_cases(Domain a, Domain b) {
   // Axes that no two neighbours go through together: as many loops as axes.
   cases.push_back({"every other axis", {{Shape{2, 3, 2, 3, 2, 3}, a}, {Shape{2, 1, 2, 1, 2, 1}, b}}});
   cases.push_back({"axes in turn", {{Shape{2, 1, 3, 1, 2, 1, 5}, a}, {Shape{1, 3, 1, 2, 1, 3, 1}, b}}});
+  cases.push_back(
+      {"eight axes in turn", {{Shape{2, 1, 3, 1, 2, 1, 3, 1}, a}, {Shape{1, 3, 1, 2, 1, 3, 1, 2}, b}}});
   cases.push_back({"empty by broadcast", {{Shape{0, 3}, a}, {Shape{1, 3}, b}}});
   return cases;
 }

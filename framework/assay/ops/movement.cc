@@ -146,7 +146,8 @@ std::vector<Case> broadcast_cases() {
                                              {Shape{3, 1, 1}, Shape{2, 3, 5, 7}},
                                              {Shape{1, 1, 1}, Shape{2, 3, 5}},
                                              {Shape{5, 1, 7}, Shape{2, 5, 3, 7}},
-                                             {Shape{2, 1, 3, 1, 2, 1, 3}, Shape{2, 3, 3, 2, 2, 5, 3}}};
+                                             {Shape{2, 1, 3, 1, 2, 1, 3}, Shape{2, 3, 3, 2, 2, 5, 3}},
+                                             {Shape{2, 1, 3, 1, 2, 1, 3, 1}, Shape{2, 3, 3, 2, 2, 2, 3, 2}}};
   for (std::int64_t n : {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33}) {
     pairs.emplace_back(Shape{}, Shape{n});
     pairs.emplace_back(Shape{n}, Shape{3, n});
@@ -177,6 +178,10 @@ std::vector<Case> transpose_cases() {
   add_case(Shape{3, 2, 5, 2, 3}, {4, 2, 0, 3, 1});
   add_case(Shape{2, 3, 2, 5, 3, 2}, {5, 3, 1, 4, 2, 0});
   add_case(Shape{2, 3, 2, 3, 2, 3, 2}, {1, 3, 5, 0, 2, 4, 6});
+  add_case(Shape{2, 3, 2, 1, 2, 3, 2, 3}, {1, 4, 7, 2, 5, 0, 6, 3});
+  add_case(Shape{2, 3, 2, 2, 2, 3, 2, 3}, {1, 3, 5, 7, 0, 2, 4, 6});
+  add_case(Shape{3, 5, 7}, {-1, 0, 1});
+  add_case(Shape{3, 5, 7, 2}, {2, -4, -1, 1});
   add_case(Shape{0, 3}, {1, 0});
   add_case(Shape{4}, {0});
   add_case(Shape{}, {});
@@ -202,6 +207,11 @@ std::vector<Case> concat_cases() {
                    {{Shape{2, 3}}, {Shape{1, 3}}, {Shape{4, 3}}, {Shape{3, 3}}, {Shape{2, 3}}},
                    {{"axis", std::int64_t{0}}}});
   cases.push_back({"channels", {{Shape{2, 3, 5, 7}}, {Shape{2, 1, 5, 7}}}, {{"axis", std::int64_t{1}}}});
+  cases.push_back({"three, last axis but one",
+                   {{Shape{2, 2, 3}}, {Shape{2, 1, 3}}, {Shape{2, 5, 3}}},
+                   {{"axis", std::int64_t{-2}}}});
+  cases.push_back(
+      {"thirty-three", std::vector<CaseInput>(33, CaseInput{Shape{1, 3}}), {{"axis", std::int64_t{0}}}});
   for (const std::int64_t axis : {0, 1, 2}) {
     std::vector<CaseInput> many;
     for (const std::int64_t n : {1, 2, 1, 3, 2, 1, 5, 1, 2, 3, 1, 4, 1, 1, 2, 1, 3})
@@ -213,7 +223,7 @@ std::vector<Case> concat_cases() {
 
 std::vector<Case> slice_cases() {
   std::vector<Case> cases;
-  for (std::int64_t axis : {0, 1, 2, -1}) {
+  for (std::int64_t axis : {0, 1, 2, -1, -2}) {
     for (const auto& [start, stop] :
          {std::pair<std::int64_t, std::int64_t>{0, 0}, {0, 1}, {1, 2}, {0, 3}, {2, 3}, {1, 3}}) {
       cases.push_back({fmt::format("axis {} [{}, {})", axis, start, stop),
@@ -239,7 +249,7 @@ std::vector<Case> pad_cases() {
                      {{shape}},
                      {{"axis", axis}, {"before", before}, {"after", after}}});
   };
-  for (std::int64_t axis : {0, 1, 2, -1}) {
+  for (std::int64_t axis : {0, 1, 2, -1, -2}) {
     for (const auto& [before, after] :
          {std::pair<std::int64_t, std::int64_t>{0, 0}, {1, 0}, {0, 2}, {3, 1}}) {
       put(Shape{3, 5, 7}, axis, before, after);

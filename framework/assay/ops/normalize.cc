@@ -205,7 +205,7 @@ Case make_case(std::string label, const Shape& x, Fields fields, NormalizationRo
 // An epsilon of the order of the variance shows where it enters; the default one hides it. A small one shows
 // a kernel that takes no less than some epsilon of its own, and a tiny one shows it of any that counts in
 // f64.
-constexpr double kUsual = 1e-5, kLarge = 0.5, kSmall = 1e-10, kTiny = 1e-20;
+constexpr double kUsual = 1e-5, kLarge = 0.5, kSmall = 1e-10, kTiny = 1e-20, kNone = 0.0;
 
 std::vector<Case> batch_cases(NormalizationRole role) {
   std::vector<Case> cases;
@@ -227,6 +227,8 @@ std::vector<Case> batch_cases(NormalizationRole role) {
   put(Shape{2, 3, 5, 7}, kSmall);
   put(Shape{17, 3}, kTiny);
   put(Shape{3, 2, 5, 3}, kTiny);
+  put(Shape{13, 3}, kNone);
+  put(Shape{2, 3, 5, 4}, kNone);
   put(Shape{2, 3, 2, 5, 3}, kLarge);
   put(Shape{17, 1, 3, 3}, kUsual);
   put(Shape{4, 2, 28, 28}, kUsual);
@@ -253,6 +255,7 @@ std::vector<Case> layer_cases(NormalizationRole role) {
   put(Shape{1, 17}, 1, kUsual);
   put(Shape{5, 11}, 1, kSmall);
   put(Shape{3, 19}, 1, kTiny);
+  put(Shape{3, 21}, 1, kNone);
   put(Shape{1, 1, 1}, 1, kLarge);
   put(Shape{13, 257}, 1, kUsual);
   put(Shape{0, 5}, 1, kUsual);

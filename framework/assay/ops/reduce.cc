@@ -72,6 +72,8 @@ std::vector<Case> reduction_cases(bool empty_allowed) {
   add_case(Shape{3, 2, 5, 3, 4}, {0, 2, 4}, false);
   add_case(Shape{2, 3, 2, 3, 2, 3}, {1, 3, 5}, false);
   add_case(Shape{2, 3, 2, 3, 2, 3, 2}, {1, 3, 5}, false);
+  add_case(Shape{2, 3, 2, 3, 2, 3, 2, 3}, {1, 3, 5, 7}, false);
+  add_case(Shape{2, 3, 5, 7}, {-1, -3}, true);
   add_case(Shape{11, 13}, {}, true);
   add_case(Shape{1, 1, 1}, {}, false);
   add_case(Shape{0, 3}, {1}, false);

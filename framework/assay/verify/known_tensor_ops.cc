@@ -10,6 +10,20 @@ constexpr const char* kProbabilities =
     "0.17529039214003668995456329 0.039112573270687451954425396 0.78559703458927585809101132 "
     "0.12195165230972885720585255 0.54654938726617963770717616 0.33149896042409150508697128";
 
+// A number so many times.
+std::string times(int count, const std::string& number) {
+  std::string all;
+  for (int i = 0; i < count; ++i) all += number + " ";
+  return all;
+}
+
+// 1, 2, …
+std::string up_to(int count) {
+  std::string all;
+  for (int i = 1; i <= count; ++i) all += std::to_string(i) + " ";
+  return all;
+}
+
 }  // namespace
 
 std::vector<KnownValue> known_tensor_ops() {
@@ -102,6 +116,28 @@ std::vector<KnownValue> known_tensor_ops() {
        {{{2, 2}, "1 2 3 4"}, {{5}, "1 -1 2 2147483647 -2147483648"}},
        {{{5, 2}, "3 4 nan nan nan nan nan nan nan nan"}},
        kPaper},
+      {"gather",
+       {},
+       {{{2, 17}, up_to(34)}, {{3}, "-1 0 2"}},
+       {{{3, 17}, times(17, "nan") + up_to(17) + times(17, "nan")}},
+       kPaper},
+      {"gather", {}, {{{2, 1}, "1 2"}, {{4}, "-1 1 2 5"}}, {{{4, 1}, "nan 2 nan nan"}}, kPaper},
+      {"gather", {}, {{{3}, "1 2 3"}, {{4}, "7 -1 1 -3"}}, {{{4}, "nan nan 2 nan"}}, kPaper},
+      {"gather_grad",
+       {{"count", std::int64_t{2}}},
+       {{{3, 17}, up_to(17) + up_to(17) + up_to(17)}, {{3}, "-1 1 2"}},
+       {{{2, 17}, times(17, "0") + up_to(17)}},
+       kPaper},
+      {"gather_grad",
+       {{"count", std::int64_t{2}}},
+       {{{4, 1}, "1 2 3 4"}, {{4}, "-1 1 2 5"}},
+       {{{2, 1}, "0 2"}},
+       kPaper},
+      {"gather_grad",
+       {{"count", std::int64_t{3}}},
+       {{{3}, "1 2 3"}, {{3}, "5 -1 1"}},
+       {{{3}, "0 3 0"}},
+       kPaper},
       {"gather_grad",
        {{"count", std::int64_t{2}}},
        {{{5, 2}, "1 2 3 4 5 6 7 8 9 10"}, {{5}, "1 -1 2 2147483647 -2147483648"}},
@@ -163,6 +199,11 @@ std::vector<KnownValue> known_tensor_ops() {
        {{{3, 3}, "2.5 0.5 -0.5 3 -5 3 -4 9 -5.5"}},
        kPaper},
       {"max",
+       {},
+       {{{2, 2}, "1 1.00000011920928955078125 0.5 -1"}},
+       {{{}, "1.00000011920928955078125"}},
+       kPaper},
+      {"max",
        {{"axes", std::vector<std::int64_t>{1}}, {"keep", true}},
        {{{2, 3}, "1 2 3 4 5 6"}},
        {{{2, 1}, "3 6"}},
@@ -205,10 +246,22 @@ std::vector<KnownValue> known_tensor_ops() {
        {{{2, 2}, "2 3 5 6"}},
        kPaper},
       {"softmax", {}, {{{2, 3}, "0.5 -1 2 0 1.5 1"}}, {{{2, 3}, kProbabilities}}, kMpmath},
+      {"softmax",
+       {},
+       {{{1, 3}, "0 1 -inf"}},
+       {{{1, 3}, "0.26894142136999512074884070 0.73105857863000487925115930 +0"}},
+       kMpmath},
       {"softmax_cross_entropy",
        {{"label_smoothing", 0.0}},
        {{{2, 3}, "0.5 -1 2 0 1.5 1"}, {{2}, "2 0"}},
        {{{}, "1.1727209509969426661294815"}, {{2, 3}, kProbabilities}},
+       kMpmath},
+      // A class that is masked.
+      {"softmax_cross_entropy",
+       {{"label_smoothing", 0.0}},
+       {{{1, 3}, "0 1 -inf"}, {{1}, "1"}},
+       {{{}, "0.31326168751822283404899550"},
+        {{1, 3}, "0.26894142136999512074884070 0.73105857863000487925115930 +0"}},
        kMpmath},
       {"softmax_cross_entropy",
        {{"label_smoothing", 0.25}},

@@ -28,10 +28,11 @@ void add_small_and_large(const KernelCase& kernel, std::uint64_t seed, std::vect
 
 bool is_gradient(const OpDef& op) { return op.name.ends_with("_grad"); }
 
-// What adds, multiplies and compares keeps a NaN. Activations need not: oneDNN's relu makes it 0.
+// What adds, multiplies and compares keeps a NaN, and so do functions. Activations in pieces need not:
+// oneDNN's relu makes it 0.
 bool keeps_nans(const KernelCase& kernel) {
   const OpDef& op = *kernel.op;
-  return kernel.kernel.site.ops.size() == 1 && op.polynomial && !op.activation && !is_gradient(op);
+  return kernel.kernel.site.ops.size() == 1 && !is_gradient(op) && !(op.activation && op.polynomial);
 }
 
 // Besides what has been judged: NaNs, and infinities and the other ends of the format.

@@ -35,8 +35,8 @@ double real_number(const CaseInput& input, DType dtype, const Draw& draw, Random
                         draw.exponent);
     }
     case Fill::nans:
-      if (may_be_zero && random_below(stream, 3, 0, element, 8) == 0)
-        return std::numeric_limits<double>::quiet_NaN();
+      if (const std::uint32_t which = random_below(stream, 3, 0, element, 8); may_be_zero && which < 2)
+        return which == 0 ? std::numeric_limits<double>::quiet_NaN() : 0.0;
       magnitude = may_be_zero ? 2.0 * uniform : 0.5 + 1.5 * uniform;
       break;
     case Fill::ends: {

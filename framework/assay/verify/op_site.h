@@ -49,7 +49,7 @@ enum class Fill : std::uint8_t {
              ///< not allowed (±, then, of a nonzero input)
   constant,  ///< one number of order one in every element of a tensor
   zeros,     ///< as full_mantissa, but one in four is 0, unless it is nonzero: where functions branch
-  nans,      ///< as full_mantissa, but one in eight real numbers of any sign is no number
+  nans,      ///< as full_mantissa, but one in eight real numbers of any sign is no number, and one 0
   ends,      ///< the ends of the format: ±∞, half of all −∞, and the largest and smallest numbers
   wide,      ///< magnitudes from 2⁻¹² to 2⁷: what overflows without a shift, or vanishes beside another
 };

@@ -150,9 +150,7 @@ class Grower {
     }
     for (int attempts = 0; steps > 0 && attempts < 60; ++attempts) {
       const std::int64_t kind = dice_.between(1, 10);
-      const bool grown = kind <= 6   ? try_layers({simple_layer()})
-                         : kind <= 8 ? try_branch()
-                                     : try_block();
+      const bool grown = kind <= 6 ? try_layers({simple_layer()}) : kind <= 8 ? try_branch() : try_block();
       steps -= grown ? 1 : 0;
     }
     // Something is trained, and it is the last.

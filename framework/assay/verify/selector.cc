@@ -85,7 +85,8 @@ class Parser {
       return inside;
     }
     if (at_ < tokens_.size() && tokens_[at_].quoted && tokens_[at_].text.starts_with('='))
-      return std::make_unique<const Expression>(Expression{Expression::Kind::whole, tokens_[at_++].text.substr(1)});
+      return std::make_unique<const Expression>(
+          Expression{Expression::Kind::whole, tokens_[at_++].text.substr(1)});
     std::string phrase;
     while (at_ < tokens_.size() && !tokens_[at_].is_operator())
       phrase += (phrase.empty() ? "" : " ") + tokens_[at_++].text;
@@ -118,7 +119,8 @@ bool matches_node(const Expression& node, std::string_view id) {
 Selector::Selector(std::string_view expression) {
   if (expression.find_first_not_of(" \t\n") == std::string_view::npos) return;
   if (expression.starts_with('=')) {
-    root_ = std::make_unique<const Expression>(Expression{Expression::Kind::whole, std::string(expression.substr(1))});
+    root_ = std::make_unique<const Expression>(
+        Expression{Expression::Kind::whole, std::string(expression.substr(1))});
     return;
   }
   root_ = Parser(tokens_of(expression)).parse();
