@@ -115,6 +115,10 @@ std::optional<Case> enlarged(const OpTable& ops, const OpDef& op, const Case& c,
       if (largest->shape.rank() == 1) return std::nullopt;
       stretches = {{inner, times_to_reach(elements, inner), "wide"}};
       break;
+    case Axis::column:
+      if (largest->shape.rank() == 1) return std::nullopt;  // a row
+      stretches = {{outer, times_to_reach(elements, outer), "long"}};
+      break;
     case Axis::both:
       if (largest->shape.rank() < 2 || outer == inner) return std::nullopt;
       stretches = {{outer, times_to_reach(kBlockRows, outer), "long"},
@@ -182,12 +186,29 @@ bool grows_in_data(const Case& c, const Case& large) {
   return !(large.inputs.front().shape == c.inputs.front().shape);
 }
 
+namespace {
+
+const Shape& largest_input(const Case& c) {
+  return std::ranges::max_element(c.inputs, {}, [](const CaseInput& input) { return input.shape.count(); })
+      ->shape;
+}
+
+}  // namespace
+
 std::vector<const Case*> flattest_first(std::vector<const Case*> cases) {
   std::ranges::stable_sort(cases, {}, [](const Case* c) -> std::int64_t {
     if (c->inputs.empty()) return 1;
-    const auto count = [](const CaseInput& input) { return input.shape.count(); };
-    const Shape& largest = std::ranges::max_element(c->inputs, {}, count)->shape;
+    const Shape& largest = largest_input(*c);
     return largest.rank() == 0 ? 1 : largest.count(0, largest.rank() - 1);
+  });
+  return cases;
+}
+
+std::vector<const Case*> narrowest_first(std::vector<const Case*> cases) {
+  std::ranges::stable_sort(cases, {}, [](const Case* c) -> std::int64_t {
+    if (c->inputs.empty()) return 1;
+    const Shape& largest = largest_input(*c);
+    return largest.rank() == 0 ? 1 : largest.count(1, largest.rank());
   });
   return cases;
 }

@@ -12,9 +12,9 @@
 namespace assay::verify {
 
 /// `middle` is the one behind the outermost, of three or more; `matrix` are the last two, `result` the two of
-/// a matrix that the op makes, `product` these and the one that is summed over. `row` is the innermost, to
-/// `elements` by itself.
-enum class Axis : std::uint8_t { outermost, middle, innermost, row, both, result, matrix, product };
+/// a matrix that the op makes, `product` these and the one that is summed over. `row` is the innermost, and
+/// `column` the outermost, to `elements` by itself.
+enum class Axis : std::uint8_t { outermost, middle, innermost, row, column, both, result, matrix, product };
 
 /// The case with one extent of its largest input multiplied, wherever that extent occurs, until this input
 /// has `elements` elements or more; or with both, or both of the result, until each is longer than most
@@ -30,6 +30,9 @@ bool grows_in_data(const Case& c, const Case& large);
 
 /// Those of the fewest rows first: of their largest input, whose innermost axis is a row.
 std::vector<const Case*> flattest_first(std::vector<const Case*> cases);
+
+/// Those of the shortest rows first, all axes but the outermost together.
+std::vector<const Case*> narrowest_first(std::vector<const Case*> cases);
 
 /// What kernels choose their code by beside sizes: which settings are the default ones, which axes are meant,
 /// and how the inputs broadcast. Equal for cases that differ in sizes only.

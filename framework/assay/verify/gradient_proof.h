@@ -1,7 +1,7 @@
 // The proof of a whole model's gradient, on the reference in quad: dual numbers, central differences and the
 // Taylor remainder of the loss along random directions through all parameters at once, and along every
-// coordinate of small tensors. Quad leaves an error near 10⁻²⁰, so that a direction through everything shows a
-// defect in any one tensor; when one does, directions through single tensors say which.
+// coordinate of small tensors. Quad leaves an error near 10⁻²⁰, so that a direction through everything shows
+// a defect in any one tensor; when one does, directions through single tensors say which.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ namespace assay::verify {
 /// How far finite differences and the gradient of one parameter are apart.
 struct DifferenceError {
   std::string parameter;
-  double relative = 0.0;         ///< |g·v − difference| / Σ|gᵢvᵢ|, the largest over directions
-  std::int64_t directions = 0;   ///< coordinates, or random directions
+  double relative = 0.0;        ///< |g·v − difference| / Σ|gᵢvᵢ|, the largest over directions
+  std::int64_t directions = 0;  ///< coordinates, or random directions
 };
 
 struct GradientProof {
@@ -29,9 +29,9 @@ struct GradientProof {
 };
 
 struct GradientProofOptions {
-  int directions = 8;                 ///< through all parameters at once
-  std::int64_t coordinates = 256;     ///< tensors up to this size are tried in every coordinate ...
-  std::int64_t cost_limit = 60000000; ///< ... while all of it takes no more multiplications than this
+  int directions = 8;                  ///< through all parameters at once
+  std::int64_t coordinates = 256;      ///< tensors up to this size are tried in every coordinate ...
+  std::int64_t cost_limit = 60000000;  ///< ... while all of it takes no more multiplications than this
   std::uint64_t seed = 1;
 };
 

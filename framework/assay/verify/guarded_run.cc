@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <optional>
 #include <utility>
 
 namespace assay::verify {
@@ -82,9 +81,22 @@ bool plain(const Site& site) {
   return true;
 }
 
-// One run; with `alias`, that output lies over that input.
+// Which buffers are one: outputs over inputs, and inputs that are read where the first of them lies.
+struct Sharing {
+  std::vector<InPlace> over{};
+  std::vector<std::size_t> read{};  ///< more than one, of equal tensors
+
+  const InPlace* of_output(std::size_t o) const {
+    const auto it = std::ranges::find(over, static_cast<int>(o), &InPlace::output);
+    return it == over.end() ? nullptr : &*it;
+  }
+  bool overwrites(std::size_t input) const {
+    return std::ranges::find(over, static_cast<int>(input), &InPlace::input) != over.end();
+  }
+};
+
 std::vector<Tensor> run_once(const BoundKernel& bound, const std::vector<Tensor>& inputs,
-                             unsigned char poison, std::optional<InPlace> alias, const Execute& execute,
+                             unsigned char poison, const Sharing& sharing, const Execute& execute,
                              std::vector<std::string>& findings) {
   const Site& site = bound.site;
   const Plan& plan = bound.plan;
@@ -103,9 +115,10 @@ std::vector<Tensor> run_once(const BoundKernel& bound, const std::vector<Tensor>
   std::vector<const void*> read;
   std::vector<void*> written;
   for (Guarded& buffer : in) read.push_back(buffer.data());
+  for (const std::size_t i : sharing.read) read[i] = read[sharing.read.front()];
   for (std::size_t o = 0; o < out.size(); ++o) {
-    const bool shared = alias && alias->output == static_cast<int>(o);
-    written.push_back(shared ? in[static_cast<std::size_t>(alias->input)].data() : out[o].data());
+    const InPlace* const over = sharing.of_output(o);
+    written.push_back(over != nullptr ? in[static_cast<std::size_t>(over->input)].data() : out[o].data());
   }
   const Io io{read.data(), written.data(), scratch.data()};
   if (execute) {
@@ -116,7 +129,7 @@ std::vector<Tensor> run_once(const BoundKernel& bound, const std::vector<Tensor>
 
   for (std::size_t i = 0; i < in.size(); ++i) {
     if (!in[i].intact()) findings.push_back(fmt::format("wrote outside of input {}", i));
-    if (alias && alias->input == static_cast<int>(i)) continue;
+    if (sharing.overwrites(i)) continue;
     if (!std::equal(before[i].begin(), before[i].end(), in[i].data())) {
       findings.push_back(fmt::format("changed input {}", i));
     }
@@ -156,7 +169,7 @@ BoundKernel bind_kernel(const Backend& backend, Site site, std::string& refusal)
 std::vector<Tensor> run(const BoundKernel& kernel, const std::vector<Tensor>& inputs) {
   if (plain(kernel.site)) {
     std::vector<std::string> findings;
-    return run_once(kernel, inputs, 0xFF, std::nullopt, {}, findings);
+    return run_once(kernel, inputs, 0xFF, {}, {}, findings);
   }
   std::vector<Tensor> outputs;
   std::vector<const void*> read;
@@ -174,9 +187,8 @@ std::vector<Tensor> run(const BoundKernel& kernel, const std::vector<Tensor>& in
 WatchedRun run_watched(const BoundKernel& kernel, const std::vector<Tensor>& a, const std::vector<Tensor>& b,
                        const Execute& execute) {
   WatchedRun result;
-  const auto go = [&](const std::vector<Tensor>& inputs, unsigned char poison,
-                      std::optional<InPlace> alias = std::nullopt) {
-    return run_once(kernel, inputs, poison, alias, execute, result.findings);
+  const auto go = [&](const std::vector<Tensor>& inputs, unsigned char poison, const Sharing& sharing = {}) {
+    return run_once(kernel, inputs, poison, sharing, execute, result.findings);
   };
   // 0xFF… is a NaN, 0x2B… a number: an element that is not written differs between the runs.
   result.outputs = go(a, 0xFF);
@@ -185,13 +197,35 @@ WatchedRun run_watched(const BoundKernel& kernel, const std::vector<Tensor>& a, 
     result.findings.emplace_back(
         "the result depends on what lay in the outputs or the scratch, or on the run before");
   }
+  Sharing together;  // every output over an input of its own, as a program may run it
   for (const InPlace& pair : kernel.plan.in_place) {
-    if (!same_bits(result.outputs, go(a, 0xFF, pair))) {
+    if (!same_bits(result.outputs, go(a, 0xFF, {.over = {pair}}))) {
       result.findings.push_back(
           fmt::format("output {} over input {} changes the result", pair.output, pair.input));
     }
+    if (together.of_output(static_cast<std::size_t>(pair.output)) == nullptr &&
+        !together.overwrites(static_cast<std::size_t>(pair.input)))
+      together.over.push_back(pair);
   }
+  if (together.over.size() > 1 && !same_bits(result.outputs, go(a, 0xFF, together)))
+    result.findings.emplace_back("all outputs over inputs at once change the result");
   return result;
+}
+
+std::string depends_on_one_buffer(const BoundKernel& kernel, const std::vector<Tensor>& inputs) {
+  std::vector<std::string> findings;
+  for (std::size_t i = 0; i + 1 < inputs.size(); ++i) {
+    for (std::size_t j = i + 1; j < inputs.size(); ++j) {
+      if (inputs[i].spec() != inputs[j].spec() || kernel.plan.input_layout(i) != kernel.plan.input_layout(j))
+        continue;
+      std::vector<Tensor> equal;
+      for (std::size_t k = 0; k < inputs.size(); ++k) equal.push_back(inputs[k == j ? i : k].clone());
+      const std::vector<Tensor> apart = run_once(kernel, equal, 0xFF, {}, {}, findings);
+      if (!same_bits(apart, run_once(kernel, equal, 0xFF, {.read = {i, j}}, {}, findings)))
+        return fmt::format("inputs {} and {} in one buffer change the result", i, j);
+    }
+  }
+  return "";
 }
 
 bool same_bits(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {

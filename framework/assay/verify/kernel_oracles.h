@@ -46,6 +46,9 @@ Outcome check_lockstep(const KernelCase& subject, const Draw& draw);
 /// More of them are no error: 0 · NaN is one where a kernel multiplies what the formula leaves out.
 Outcome check_nans(const KernelCase& subject, std::uint64_t seed);
 
+/// L: of a function of one variable, element by element, the reference's numbers at ±∞.
+Outcome check_infinities(const KernelCase& subject, std::uint64_t seed);
+
 /// L: of an op whose every result is one of its inputs' numbers or 0, as the reference shows, the same
 /// numbers at the ends of the format: a maximum of nothing but −∞ is −∞.
 Outcome check_ends(const KernelCase& subject, std::uint64_t seed);

@@ -27,7 +27,7 @@ class LargeKernels {
     }
     if (checks_.name == "reference") return;  // plain loops, one per op
     on_every_kind();
-    on_long_rows();
+    on_long_axes();
     if (op_.op.multiply_adds && op_.op.polynomial) on_products();
   }
 
@@ -149,11 +149,36 @@ class LargeKernels {
     return kernel.kernel.kernel && check_contraction(kernel, op_.options.seed).status == Status::passed;
   }
 
-  // Of the geometries with the fewest rows, the first that the backend takes with rows that long.
-  void on_long_rows() {
-    for (const Case* base : flattest_first(bases_)) {
-      const std::optional<Case> c = enlarge(*base, Axis::row, kLongRow);
+  // More of an axis than 16 bits count: a long row, many rows, and, where the op names axes, what lies behind
+  // each. Of the geometries with the fewest other elements the first that the backend takes.
+  void on_long_axes() {
+    on_long(Axis::row, flattest_first(bases_), {});
+    on_long(Axis::column, narrowest_first(bases_), {});
+    std::set<std::string> axes;
+    for (const Case* base : bases_) {
+      if (const std::string named = axes_of(*base); !named.empty()) axes.insert(named);
+    }
+    for (const std::string& named : axes) {
+      on_long(Axis::row, flattest_first(bases_), named);
+      on_long(Axis::column, narrowest_first(bases_), named);
+    }
+  }
+
+  // The axes that the case names; empty if none.
+  std::string axes_of(const Case& c) const {
+    for (const char* const name : {"axis", "axes"}) {
+      const FieldValue* const value = c.fields.find(name);
+      if (value != nullptr) return to_string(*value);
+    }
+    return "";
+  }
+
+  void on_long(Axis axis, const std::vector<const Case*>& bases, const std::string& axes) {
+    for (const Case* base : bases) {
+      if (!axes.empty() && axes_of(*base) != axes) continue;
+      const std::optional<Case> c = enlarge(*base, axis, kLongRow);
       if (!c) continue;
+      if (!done_.insert(c->label).second) return;
       const bool judged = with_kernel(*c, [&](const KernelCase& kernel, const Subject& subject) {
         op_.check(Oracle::lockstep, subject,
                   [&] { return check_lockstep(kernel, {.seed = op_.options.seed}); });
@@ -214,6 +239,7 @@ class LargeKernels {
   OpChecks& op_;
   const std::vector<const Case*> bases_;
   bool wide_ = false;                            // whether f64 has been judged
+  std::set<std::string> done_;                   // long axes that have been judged
   std::map<Axis, std::set<std::string>> kinds_;  // that have been judged
 };
 

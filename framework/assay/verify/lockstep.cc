@@ -78,6 +78,24 @@ Outcome check_nans(const KernelCase& subject, std::uint64_t seed) {
                        [](bool real, double want) { return !real || std::isnan(want); });
 }
 
+Outcome check_infinities(const KernelCase& subject, std::uint64_t seed) {
+  const Site& site = subject.kernel.site;
+  if (site.inputs.size() != 1 || site.output() != site.input(0))
+    return Outcome::skipped("L: no function of one variable");
+  std::string refusal;
+  const BoundKernel reference = reference_of(subject, refusal);
+  if (!reference.kernel) return Outcome::skipped("reference: " + refusal);
+  const Tensor x = make_input(*subject.geometry, 0, subject.dtype, {.fill = Fill::ends, .seed = seed});
+  // Activations are products at times, x · g(x), which are 0 · ∞ where the reference knows the limit.
+  const bool product = subject.op->activation;
+  return compare_where(subject, reference, {.fill = Fill::ends, .seed = seed},
+                       "exact: the reference's numbers at infinity",
+                       [&x, product, i = std::int64_t{0}](bool, double want) mutable {
+                         const bool infinite = std::isinf(element(x.view(), i++));
+                         return infinite && !std::isnan(want) && !(product && want == 0);
+                       });
+}
+
 Outcome check_ends(const KernelCase& subject, std::uint64_t seed) {
   // Of a window in the padding a kernel may multiply what the formula leaves out.
   if (subject.op->multiply_adds) return Outcome::skipped("L: computes products");

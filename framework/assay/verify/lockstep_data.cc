@@ -40,6 +40,7 @@ Outcome on_special_numbers(Outcome all, const KernelCase& kernel, std::uint64_t 
   if (all.status != Status::passed || !keeps_nans(kernel)) return all;
   all.add(check_nans(kernel, seed));
   if (all.status == Status::passed) all.add(check_ends(kernel, seed));
+  if (all.status == Status::passed && !kernel.op->polynomial) all.add(check_infinities(kernel, seed));
   return all;
 }
 

@@ -6,13 +6,47 @@
 
 namespace assay::verify {
 
+namespace {
+
+// Most elements of the outputs for runs input by input.
+constexpr std::int64_t kHistoryElements = 3000;
+
+// Where the kernel makes something else of inputs behind a run that only one of them was different in than
+// behind one in which all were: it has kept what it should have computed anew.
+std::string depends_on_history(const KernelCase& subject, std::uint64_t seed) {
+  std::vector<Tensor> inputs = make_inputs(*subject.geometry, subject.dtype, {.seed = seed});
+  const std::vector<Tensor> others = make_inputs(*subject.geometry, subject.dtype, {.seed = seed + 1});
+  const std::vector<Tensor> third = make_inputs(*subject.geometry, subject.dtype, {.seed = seed + 2});
+  for (std::size_t i = 0; i < inputs.size() && inputs.size() > 1; ++i) {
+    (void)run(subject.kernel, inputs);
+    Tensor other = others[i].clone();
+    std::swap(inputs[i], other);
+    const std::vector<Tensor> behind_alike = run(subject.kernel, inputs);
+    (void)run(subject.kernel, third);
+    if (!same_bits(behind_alike, run(subject.kernel, inputs)))
+      return fmt::format("the result depends on the run before, where input {} alone was another one", i);
+    std::swap(inputs[i], other);
+  }
+  return "";
+}
+
+}  // namespace
+
 Outcome check_poison(const KernelCase& subject, std::uint64_t seed, const Execute& execute) {
   Draw a{.seed = seed}, b{.seed = seed + 1};
-  const WatchedRun watched = run_watched(subject.kernel, make_inputs(*subject.geometry, subject.dtype, a),
-                                         make_inputs(*subject.geometry, subject.dtype, b), execute);
+  WatchedRun watched = run_watched(subject.kernel, make_inputs(*subject.geometry, subject.dtype, a),
+                                   make_inputs(*subject.geometry, subject.dtype, b), execute);
   const std::string basis = "exact: the same bits over two poisons, between guard bands, after another run";
   std::int64_t judged = 0;
   for (const Tensor& output : watched.outputs) judged += output.count();
+  if (judged <= kHistoryElements) {
+    for (const std::string& finding :
+         {depends_on_history(subject, seed),
+          depends_on_one_buffer(subject.kernel, make_inputs(*subject.geometry, subject.dtype,
+                                                            {.fill = Fill::ends, .seed = seed}))}) {
+      if (!finding.empty()) watched.findings.push_back(finding);
+    }
+  }
   if (watched.findings.empty()) return {Status::passed, basis, {}, 0, judged};
   return Outcome::failed(basis, fmt::format("{}", fmt::join(watched.findings, "; ")));
 }

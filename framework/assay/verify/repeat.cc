@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <span>
+#include <thread>
+#include <utility>
 
 #include "assay/verify/kernel_oracles.h"
 #include "assay/verify/statistics.h"
@@ -29,6 +32,31 @@ std::string difference(const KernelCase& subject, const std::vector<Tensor>& got
   return comparison.detail.empty() ? "only in the sign of a zero or the bits of a NaN" : comparison.detail;
 }
 
+// Two kernels of the same site on two threads, as two programs run them: what differs from what each gives
+// alone.
+std::optional<std::string> at_once(const KernelCase& subject, const std::vector<Tensor>& inputs,
+                                   const std::vector<Tensor>& alone) {
+  std::string refusal;
+  const BoundKernel second = bind_kernel(*subject.kernel.backend, subject.kernel.site, refusal);
+  if (!second.kernel) return "refused the second time: " + refusal;
+  const auto run_often = [&](const BoundKernel& kernel) {
+    std::vector<Tensor> worst;
+    for (int r = 0; r < kReruns && worst.empty(); ++r) {
+      std::vector<Tensor> outputs = run(kernel, inputs);
+      if (!same_bits(alone, outputs)) worst = std::move(outputs);
+    }
+    return worst;
+  };
+  std::vector<Tensor> beside;
+  std::thread thread([&] { beside = run_often(second); });
+  const std::vector<Tensor> here = run_often(subject.kernel);
+  thread.join();
+  for (const std::vector<Tensor>* outputs : {&here, &std::as_const(beside)}) {
+    if (!outputs->empty()) return "two kernels at once: " + difference(subject, *outputs, alone);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Outcome check_repeat(const KernelCase& subject, std::uint64_t seed) {
@@ -40,7 +68,8 @@ Outcome check_repeat(const KernelCase& subject, std::uint64_t seed) {
     if (!same_bits(first, again))
       return Outcome::failed(basis, fmt::format("run {}: {}", r + 1, difference(subject, again, first)));
   }
-  return {Status::passed, basis, {}, 0, kReruns * numbers(first)};
+  if (const auto other = at_once(subject, inputs, first)) return Outcome::failed(basis, *other);
+  return {Status::passed, basis + ", of two kernels at once, too", {}, 0, kReruns * numbers(first)};
 }
 
 Outcome check_threads(const KernelCase& subject, const std::vector<BoundKernel>& others, std::uint64_t seed) {

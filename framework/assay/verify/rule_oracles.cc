@@ -195,16 +195,18 @@ Outcome check_duals_of_each(const Registry& registry, const Backend& reference, 
     RuleCase one(registry, reference, op, c, {.seed = seed});
     keep(one);
     Outcome more = check_duals(one);
-    if (more.status == Status::failed) more.detail = which + " alone: " + more.detail;
+    if (more.status == Status::failed) more.detail = which + ": " + more.detail;
     outcome.add(std::move(more));
   };
-  if (all.inputs().size() > 1) {
-    for (const std::size_t i : all.inputs())
-      judge(fmt::format("input {}", i), [&](RuleCase& one) { one.keep_input(i); });
+  for (const std::size_t i : all.inputs().size() > 1 ? all.inputs() : std::vector<std::size_t>{}) {
+    judge(fmt::format("input {} alone", i), [&](RuleCase& one) { one.keep_input(i); });
+    if (all.inputs().size() > 2)
+      judge(fmt::format("without input {}", i), [&](RuleCase& one) { one.leave_input(i); });
   }
-  if (all.outputs().size() > 1) {
-    for (const std::size_t o : all.outputs())
-      judge(fmt::format("output {}", o), [&](RuleCase& one) { one.keep_output(o); });
+  for (const std::size_t o : all.outputs().size() > 1 ? all.outputs() : std::vector<std::size_t>{}) {
+    judge(fmt::format("output {} alone", o), [&](RuleCase& one) { one.keep_output(o); });
+    if (all.outputs().size() > 2)
+      judge(fmt::format("without output {}", o), [&](RuleCase& one) { one.leave_output(o); });
   }
   return outcome;
 }

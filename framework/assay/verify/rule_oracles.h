@@ -38,6 +38,9 @@ class RuleCase {
   /// From now on only the derivative by this input is wanted, or comes through this output.
   void keep_input(std::size_t input);
   void keep_output(std::size_t output);
+  /// From now on it is not.
+  void leave_input(std::size_t input) { directions_.erase(input); }
+  void leave_output(std::size_t output) { cotangents_.erase(output); }
   std::string shapes() const;
 
   /// ⟨v, Jᵀu⟩ by the op's derivative rule. Throws Error where a derivative is missing.
@@ -87,7 +90,8 @@ Outcome check_duals(const RuleCase& rule);
 /// the cotangent among equals: moving all of them together, nothing is made or lost.
 Outcome check_duals_on_ties(const Registry& registry, const Backend& reference, const OpDef& op,
                             const Case& c, std::uint64_t seed);
-/// D where one input's derivative is wanted, or it comes through one output: rules may leave out the rest.
+/// D where one input's derivative is wanted, or all but one, or it comes through one output, or all but one:
+/// rules may leave out the rest.
 Outcome check_duals_of_each(const Registry& registry, const Backend& reference, const OpDef& op,
                             const Case& c, std::uint64_t seed);
 /// M: the rule, and the expansion, build the same graph in every dtype. They are proven in quad alone.
