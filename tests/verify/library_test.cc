@@ -1,6 +1,7 @@
 // The harness as a library: what the README shows, and that it fails where something is wrong.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <csignal>
 #include <cstdlib>
@@ -258,6 +259,106 @@ TEST(VerifyOps, CatchesAnExpansionThatOverflows) {
   EXPECT_NE(report.to_string().find("FAILED G softmax quad expansion"), std::string::npos) << report;
 }
 
+// y = f(x) of one op alone, as `compute` does it.
+std::string report_on_function(const std::string& op, float (*compute)(float), const std::string& select) {
+  const auto offer = [&](const Site& site, int) -> Offer {
+    if (site.op().name != op) return Refusal{"only " + op};
+    Plan plan = make_plan("own." + op, [compute, n = site.input(0).count()](const Io& io) {
+      for (std::int64_t i = 0; i < n; ++i) io.out<float>(0)[i] = compute(io.in<float>(0)[i]);
+    });
+    plan.accuracy.ulp = 2.0;
+    return plan;
+  };
+  return report_on(offer, {.select = select, .ops = {op}}).to_string();
+}
+
+TEST(VerifyOps, CatchesAFunctionThatLosesNaN) {
+  const std::string report = report_on_function(
+      "exp", [](float x) { return std::isnan(x) ? 0.0f : std::exp(x); }, "L");
+  EXPECT_NE(report.find("FAILED L exp own f32"), std::string::npos) << report;
+  EXPECT_NE(report.find("want nan"), std::string::npos) << report;
+}
+
+TEST(VerifyOps, CatchesAFunctionThatIsFiniteAtInfinity) {
+  const std::string report = report_on_function(
+      "exp", [](float x) { return std::isinf(x) && x > 0 ? std::exp(88.0f) : std::exp(x); }, "L");
+  EXPECT_NE(report.find("FAILED L exp own f32"), std::string::npos) << report;
+  EXPECT_NE(report.find("want inf"), std::string::npos) << report;
+}
+
+// c = a − b of whole tensors, by compute(a, b, c, n).
+template <class Compute>
+std::string report_on_sub(const Compute& compute, const std::string& select) {
+  const auto offer = [&](const Site& site, int) -> Offer {
+    if (site.op().name != "sub" || site.input(0) != site.input(1)) return Refusal{"only sub of alike"};
+    return make_plan("own.sub", [compute, n = site.output().count()](const Io& io) {
+      compute(io.in<float>(0), io.in<float>(1), io.out<float>(0), n);
+    });
+  };
+  return report_on(offer, {.select = select, .ops = {"sub"}}).to_string();
+}
+
+TEST(VerifyOps, CatchesOperandsThatMustNotBeOneBuffer) {
+  const std::string report = report_on_sub(
+      [](const float* a, const float* b, float* c, std::int64_t n) {
+        for (std::int64_t i = 0; i < n; ++i) c[i] = a == b ? 0.0f : a[i] - b[i];
+      },
+      "P");
+  EXPECT_NE(report.find("inputs 0 and 1 in one buffer change the result"), std::string::npos) << report;
+}
+
+TEST(VerifyOps, CatchesWhatIsKeptWhereAnInputIsTheSame) {
+  static std::vector<float> a_before, c_before;
+  const std::string report = report_on_sub(
+      [](const float* a, const float* b, float* c, std::int64_t n) {
+        if (std::vector<float>(a, a + n) != a_before) {
+          a_before.assign(a, a + n);
+          c_before.assign(b, b + n);
+          for (std::int64_t i = 0; i < n; ++i) c_before[static_cast<std::size_t>(i)] = a[i] - b[i];
+        }
+        std::copy(c_before.begin(), c_before.end(), c);
+      },
+      "P");
+  EXPECT_NE(report.find("the result depends on the run before, where input 1 alone was another one"),
+            std::string::npos)
+      << report;
+}
+
+TEST(VerifyOps, CatchesWhatTwoProgramsShare) {
+  static std::atomic<int> inside{0};
+  const std::string report = report_on_sub(
+      [](const float* a, const float* b, float* c, std::int64_t n) {
+        bool alone = ++inside == 1;
+        for (int i = 0; i < 100 && alone; ++i) {
+          std::this_thread::yield();
+          alone = inside == 1;
+        }
+        for (std::int64_t i = 0; i < n; ++i) c[i] = alone ? a[i] - b[i] : 0.0f;
+        --inside;
+      },
+      "R");
+  EXPECT_NE(report.find("two kernels at once"), std::string::npos) << report;
+}
+
+// Sums of more rows than 16 bits count.
+TEST(VerifyOps, CatchesRowsThatAreCountedIn16Bits) {
+  const auto offer = [](const Site& site, int) -> Offer {
+    const Shape& x = site.input(0).shape;
+    if (site.op().name != "sum" || x.rank() != 2 || x[0] == 0 ||
+        site.fields().integers("axes") != std::vector<std::int64_t>{0})
+      return Refusal{"only the sums of columns"};
+    return make_plan("own.sum", [rows = static_cast<std::uint16_t>(x[0]), columns = x[1]](const Io& io) {
+      for (std::int64_t c = 0; c < columns; ++c) {
+        float sum = 0.0f;
+        for (std::int64_t r = 0; r < rows; ++r) sum += io.in<float>(0)[r * columns + c];
+        io.out<float>(0)[c] = sum;
+      }
+    });
+  };
+  const std::string report = report_on(offer, {.select = "E", .ops = {"sum"}}).to_string();
+  EXPECT_NE(report.find("FAILED E sum own f32"), std::string::npos) << report;
+}
+
 // A kernel that takes the process down.
 TEST(VerifyOpsDeathTest, NamesTheOpThatCrashes) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
@@ -328,6 +429,20 @@ TEST(VerifyOps, CatchesARuleThatIsWrongWhereOneDerivativeIsWanted) {
       },
       "D");
   EXPECT_NE(report.find("FAILED D mul quad each alone"), std::string::npos) << report;
+}
+
+// As in a first layer, whose data want none.
+TEST(VerifyOps, CatchesARuleThatIsWrongWhereOneDerivativeIsNot) {
+  Registry registry;
+  register_builtin(registry);
+  OpDef& linear = *registry.ops.find("linear");
+  linear.derivative = [right = linear.derivative](Vjp& d) {
+    right(d);
+    if (!d.wanted(0) && d.wanted(1) && d.input_count() == 3 && d.wanted(2)) d.add(2, d.input(2));
+  };
+  const verify::Report report =
+      verify::verify_ops(registry, {.select = "D", .ops = {"linear"}, .backends = {"reference"}});
+  EXPECT_NE(report.to_string().find("without input 0"), std::string::npos) << report;
 }
 
 TEST(VerifyOps, CatchesARuleThatIsAnotherOneInF32) {

@@ -106,7 +106,8 @@ std::vector<Case> update_cases(const Update& update) {
   }
   // Nothing kept of a moment, no ε: without it the padding of a layout would be 0/0.
   for (const FieldDef& field : update.fields) {
-    if (field.kind != FieldKind::number) continue;
+    const bool among = std::ranges::find(update.settings, Fields{{field.name, 0.0}}) != update.settings.end();
+    if (field.kind != FieldKind::number || among) continue;
     for (const Shape& shape : {Shape{17}, Shape{2, 3, 5, 7}}) put(shape, {{field.name, 0.0}}, 10);
   }
   return cases;
