@@ -79,6 +79,9 @@ Offer offer_eltwise(const Context& context, const Site& site) {
   if (!has_fused_multiply_add() && needs_fused_multiply_add(site.op().name)) {
     return Refusal{"without fused multiply-add (AVX2) oneDNN's exponential is off by 68 ulp"};
   }
+  // Then it is relu, which makes a NaN 0.
+  if (site.op().name == "leaky_relu" && site.fields().number("slope") == 0)
+    return Refusal{"with slope 0 oneDNN's leaky relu loses NaN"};
   // The padding of a blocked layout is zero and has to stay so: a cotangent's padding does, under any
   // derivative.
   const bool keeps_zero = function.pass != forward || function.kind != algorithm::eltwise_logistic;

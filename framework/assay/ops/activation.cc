@@ -55,6 +55,16 @@ std::vector<Case> activation_cases(const ActivationInfo& info, bool gradient) {
       add_case(shape);
     }
   }
+  // No slope, no scale.
+  for (const FieldDef& field : info.fields) {
+    if (field.kind != FieldKind::number || field.minimum > 0) continue;
+    for (const Shape& shape : {Shape{17}, Shape{2, 3, 5, 7}}) {
+      const Fields fields = Fields(settings.front()).set(field.name, 0.0);
+      Case c{shape.to_string() + " " + fields.to_string(), {{shape}}, fields};
+      if (gradient) c.inputs.push_back({shape});
+      cases.push_back(std::move(c));
+    }
+  }
   return cases;
 }
 

@@ -165,6 +165,7 @@ std::vector<Case> matmul_cases() {
   add_case({4}, {}, 3, 2, 5);
   add_case({2}, {}, 2, 3, 3);
   add_case({2, 3}, {}, 3, 2, 5);
+  add_case({0}, {}, 3, 2, 5);
   add_case({}, {}, 0, 3, 5);
   add_case({}, {}, 3, 0, 5);
   return cases;

@@ -248,6 +248,7 @@ void register_loss_ops(OpTable& ops, const std::string& owner) {
       c.label += ", δ = 0.25";
       cases.push_back(std::move(c));
     }
+    cases.push_back({"17, δ = 0", {{Shape{17}}, {Shape{17}}}, {{"delta", 0.0}}});
     return cases;
   };
   add_op(ops, std::move(robust), owner);

@@ -142,6 +142,14 @@ std::optional<Case> enlarged(const OpTable& ops, const OpDef& op, const Case& c,
       stretches.push_back({*terms, times_to_reach(kProductTerms, *terms), "deep"});
       break;
     }
+    case Axis::filters: {
+      const Shape made = make_op_site(ops, op, c, DType::f32).outputs.front().shape();
+      const Shape& of = made.count() > count(*largest) ? made : largest->shape;
+      if (of.rank() != 4 || of[0] == of[1]) return std::nullopt;
+      stretches = {{of[0], times_to_reach(kManyFilters, of[0]), "many filters"},
+                   {of[1], times_to_reach(kManyFilters, of[1]), "many channels"}};
+      break;
+    }
     case Axis::matrix: {
       if (largest->shape.rank() < 2 || largest->shape[-2] == inner) return std::nullopt;
       const std::int64_t rows = largest->shape[-2];

@@ -12,16 +12,27 @@
 namespace assay::verify {
 
 /// `middle` is the one behind the outermost, of three or more; `matrix` are the last two, `result` the two of
-/// a matrix that the op makes, `product` these and the one that is summed over. `row` is the innermost, and
-/// `column` the outermost, to `elements` by itself.
-enum class Axis : std::uint8_t { outermost, middle, innermost, row, column, both, result, matrix, product };
+/// a matrix that the op makes, `product` these and the one that is summed over, `filters` the first two of
+/// the largest tensor of four. `row` is the innermost, and `column` the outermost, to `elements` by itself.
+enum class Axis : std::uint8_t {
+  outermost,
+  middle,
+  innermost,
+  row,
+  column,
+  both,
+  result,
+  matrix,
+  product,
+  filters
+};
 
 /// The case with one extent of its largest input multiplied, wherever that extent occurs, until this input
 /// has `elements` elements or more; or with both, or both of the result, until each is longer than most
 /// blocks that kernels cut it into (kBlockRows, kBlockColumns); or of a product all, each longer than any
 /// (kProductExtent, kProductTerms); or with both of the last matrix, until each is
-/// longer than two tiles (kTwoTiles). Nothing where the op's shape rule refuses that, or where another tensor
-/// would be much larger.
+/// longer than two tiles (kTwoTiles); or with both of the filters (kManyFilters). Nothing where the op's
+/// shape rule refuses that, or where another tensor would be much larger.
 std::optional<Case> enlarged(const OpTable& ops, const OpDef& op, const Case& c, Axis axis,
                              std::int64_t elements);
 

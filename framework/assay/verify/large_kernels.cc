@@ -28,7 +28,10 @@ class LargeKernels {
     if (checks_.name == "reference") return;  // plain loops, one per op
     on_every_kind();
     on_long_axes();
-    if (op_.op.multiply_adds && op_.op.polynomial) on_products();
+    if (op_.op.multiply_adds && op_.op.polynomial) {
+      on_products();
+      on_many_filters();
+    }
   }
 
  private:
@@ -138,6 +141,24 @@ class LargeKernels {
         });
         if (judged) done.insert(kind_of(op_.op, *base));
       }
+    }
+  }
+
+  // E on the geometry of the fewest products.
+  void on_many_filters() {
+    std::vector<Case> enlarged_cases;
+    for (const Case* base : bases_) {
+      if (auto c = enlarge(*base, Axis::filters, std::int64_t{1} << 20))
+        enlarged_cases.push_back(std::move(*c));
+    }
+    std::ranges::stable_sort(enlarged_cases, {},
+                             [&](const Case& c) { return multiply_adds_of(op_.registry.ops, op_.op, c); });
+    for (const Case& c : enlarged_cases) {
+      if (op_.done()) return;
+      const bool judged = with_kernel(c, [&](const KernelCase& kernel, const Subject& subject) {
+        op_.check(Oracle::exact, subject, [&] { return check_exact_once(kernel, op_.options.seed); });
+      });
+      if (judged) return;
     }
   }
 

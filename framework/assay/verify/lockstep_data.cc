@@ -28,6 +28,14 @@ void add_small_and_large(const KernelCase& kernel, std::uint64_t seed, std::vect
 
 bool is_gradient(const OpDef& op) { return op.name.ends_with("_grad"); }
 
+// Of an activation: dy, and x or y.
+bool is_activation_gradient(const KernelCase& kernel) {
+  const std::string& name = kernel.op->name;
+  const OpDef* const op =
+      is_gradient(*kernel.op) ? kernel.registry->ops.find(name.substr(0, name.size() - 5)) : nullptr;
+  return op != nullptr && op->activation;
+}
+
 // What adds, multiplies and compares keeps a NaN, and so do functions. Activations in pieces need not:
 // oneDNN's relu makes it 0.
 bool keeps_nans(const KernelCase& kernel) {
@@ -52,6 +60,8 @@ Outcome lockstep_on_all_data(const KernelCase& kernel, const Effort& effort, std
     // Functions in pieces change at whole numbers; E draws those of polynomials.
     if (!kernel.op->polynomial) draws.push_back({.fill = Fill::integers, .seed = seed, .radius = 10});
     if (kernel.kernel.site.ops.size() == 1) add_small_and_large(kernel, seed, draws);
+    // Far out, where every activation is a line.
+    if (is_activation_gradient(kernel)) draws.push_back({.fill = Fill::wide, .seed = seed, .exponent = 50});
     draws.push_back({.fill = Fill::constant, .seed = seed});
     draws.push_back({.fill = Fill::wide, .seed = seed});
     // Exponentials of these overflow in f64 too, unless the largest is taken off first.

@@ -66,6 +66,9 @@ inline constexpr std::int64_t kBlockRows = 257, kBlockColumns = 600;
 /// where terms are many.
 inline constexpr std::int64_t kProductExtent = 961, kProductTerms = 513;
 
+/// Filters and channels of convolutions whose weights, of 3 × 3 taps, take more than 4 MiB.
+inline constexpr std::int64_t kManyFilters = 345;
+
 /// D: elements of the same, in quad.
 inline constexpr std::int64_t kLongRuleRow = 8192 + 8;
 /// M: elements of the inputs of one part, at most, where many parts are run as one whole.
