@@ -29,26 +29,47 @@ inline constexpr std::int64_t spaced(std::int64_t elements) {
   return round_up(elements, kRowGap<T>) + kRowGap<T>;
 }
 
-// Bᵀ x of six values `step` apart, to values one apart.
+template <class T>
+ASSAY_INLINE Vec<T> times(double factor, Vec<T> x) {
+  return splat(static_cast<T>(factor)) * x;
+}
+/// factor · x + sum.
+template <class T>
+ASSAY_INLINE Vec<T> plus(double factor, Vec<T> x, Vec<T> sum) {
+  return multiply_add(splat(static_cast<T>(factor)), x, sum);
+}
+
+/// What the two points of a pair ±p have in common: the even and the odd powers of a polynomial at p, or the
+/// sum and the difference of what belongs to p and −p.
+template <class T>
+struct Pair {
+  Vec<T> even, odd;
+};
+
+/// The values at p, −p, q and −q, to y[1] … y[4].
+template <class T>
+ASSAY_INLINE void spread(const Pair<T>& of_p, const Pair<T>& of_q, Vec<T>* y) {
+  y[1] = of_p.even + of_p.odd;
+  y[2] = of_p.even - of_p.odd;
+  y[3] = of_q.even + of_q.odd;
+  y[4] = of_q.even - of_q.odd;
+}
+template <class T>
+ASSAY_INLINE Pair<T> pair_at(const Vec<T>* m, std::int64_t step, int first) {
+  return {m[first * step] + m[(first + 1) * step], m[first * step] - m[(first + 1) * step]};
+}
+
+// Bᵀ x of six values `step` apart, to values one apart: t⁴ − q² t² ± p (t³ − q² t), and the same of the other
+// pair.
 template <class T>
 struct OfData {
   ASSAY_INLINE void operator()(const Vec<T>* x, std::int64_t step, Vec<T>* y) const {
-    const Vec<T> x0 = x[0], x1 = x[step], x2 = x[2 * step], x3 = x[3 * step], x4 = x[4 * step],
-                 x5 = x[5 * step];
-    const auto both = splat(static_cast<T>(kP * kP * kQ * kQ)),
-               sum = splat(static_cast<T>(-(kP * kP + kQ * kQ)));
-    const auto pp = splat(static_cast<T>(-kP * kP)), qq = splat(static_cast<T>(-kQ * kQ));
-    // t⁴ − q² t² ± p (t³ − q² t), and the same of the other pair.
-    const Vec<T> even_p = multiply_add(qq, x2, x4),
-                 odd_p = splat(static_cast<T>(kP)) * multiply_add(qq, x1, x3);
-    const Vec<T> even_q = multiply_add(pp, x2, x4),
-                 odd_q = splat(static_cast<T>(kQ)) * multiply_add(pp, x1, x3);
-    y[0] = multiply_add(both, x0, multiply_add(sum, x2, x4));
-    y[1] = even_p + odd_p;
-    y[2] = even_p - odd_p;
-    y[3] = even_q + odd_q;
-    y[4] = even_q - odd_q;
-    y[5] = multiply_add(both, x1, multiply_add(sum, x3, x5));
+    const Vec<T> x1 = x[step], x2 = x[2 * step], x3 = x[3 * step], x4 = x[4 * step];
+    spread<T>({plus<T>(-kQ * kQ, x2, x4), times<T>(kP, plus<T>(-kQ * kQ, x1, x3))},
+              {plus<T>(-kP * kP, x2, x4), times<T>(kQ, plus<T>(-kP * kP, x1, x3))}, y);
+    constexpr double product = kP * kP * kQ * kQ, sum = -(kP * kP + kQ * kQ);
+    y[0] = plus<T>(product, x[0], plus<T>(sum, x2, x4));
+    y[5] = plus<T>(product, x1, plus<T>(sum, x3, x[5 * step]));
   }
 };
 
@@ -56,18 +77,13 @@ struct OfData {
 template <class T>
 struct OfFilter {
   ASSAY_INLINE void operator()(const Vec<T>* w, std::int64_t step, Vec<T>* y) const {
-    const Vec<T> w0 = w[0], w1 = w[step], w2 = w[2 * step];
-    const auto times = [](double factor, Vec<T> x) { return splat(static_cast<T>(factor)) * x; };
-    const Vec<T> even_p = multiply_add(splat(static_cast<T>(kAtP * kP * kP)), w2, times(kAtP, w0)),
-                 odd_p = times(kAtP * kP, w1);
-    const Vec<T> even_q = multiply_add(splat(static_cast<T>(kAtQ * kQ * kQ)), w2, times(kAtQ, w0)),
-                 odd_q = times(kAtQ * kQ, w1);
-    y[0] = times(kAtZero, w0);
-    y[1] = even_p + odd_p;
-    y[2] = even_p - odd_p;
-    y[3] = even_q + odd_q;
-    y[4] = even_q - odd_q;
-    y[5] = w2;
+    const auto pair = [&](double at, double point) {
+      return Pair<T>{plus<T>(at * point * point, w[2 * step], times<T>(at, w[0])),
+                     times<T>(at * point, w[step])};
+    };
+    spread<T>(pair(kAtP, kP), pair(kAtQ, kQ), y);
+    y[0] = times<T>(kAtZero, w[0]);
+    y[5] = w[2 * step];
   }
 };
 
@@ -75,21 +91,13 @@ struct OfFilter {
 template <class T>
 struct OfCotangent {
   ASSAY_INLINE void operator()(const Vec<T>* x, std::int64_t step, Vec<T>* y) const {
-    const Vec<T> x0 = x[0], x1 = x[step], x2 = x[2 * step], x3 = x[3 * step];
-    const auto times = [](double factor, Vec<T> v) { return splat(static_cast<T>(factor)) * v; };
-    const auto plus = [](double factor, Vec<T> v, Vec<T> sum) {
-      return multiply_add(splat(static_cast<T>(factor)), v, sum);
+    const auto pair = [&](double at, double point) {
+      return Pair<T>{plus<T>(at * point * point, x[2 * step], times<T>(at, x[0])),
+                     plus<T>(at * point * point * point, x[3 * step], times<T>(at * point, x[step]))};
     };
-    const Vec<T> even_p = plus(kAtP * kP * kP, x2, times(kAtP, x0)),
-                 odd_p = plus(kAtP * kP * kP * kP, x3, times(kAtP * kP, x1));
-    const Vec<T> even_q = plus(kAtQ * kQ * kQ, x2, times(kAtQ, x0)),
-                 odd_q = plus(kAtQ * kQ * kQ * kQ, x3, times(kAtQ * kQ, x1));
-    y[0] = times(kAtZero, x0);
-    y[1] = even_p + odd_p;
-    y[2] = even_p - odd_p;
-    y[3] = even_q + odd_q;
-    y[4] = even_q - odd_q;
-    y[5] = x3;
+    spread<T>(pair(kAtP, kP), pair(kAtQ, kQ), y);
+    y[0] = times<T>(kAtZero, x[0]);
+    y[5] = x[3 * step];
   }
 };
 
@@ -97,12 +105,10 @@ struct OfCotangent {
 template <class T>
 struct OfGradient {
   ASSAY_INLINE void operator()(const Vec<T>* m, std::int64_t step, Vec<T>* y) const {
-    const Vec<T> even_p = m[step] + m[2 * step], odd_p = m[step] - m[2 * step];
-    const Vec<T> even_q = m[3 * step] + m[4 * step], odd_q = m[3 * step] - m[4 * step];
-    const auto power = [](double x) { return splat(static_cast<T>(x)); };
-    y[0] = m[0] + even_p + even_q;
-    y[1] = multiply_add(power(kQ), odd_q, power(kP) * odd_p);
-    y[2] = multiply_add(power(kQ * kQ), even_q, multiply_add(power(kP * kP), even_p, m[5 * step]));
+    const Pair<T> of_p = pair_at<T>(m, step, 1), of_q = pair_at<T>(m, step, 3);
+    y[0] = m[0] + of_p.even + of_q.even;
+    y[1] = plus<T>(kQ, of_q.odd, times<T>(kP, of_p.odd));
+    y[2] = plus<T>(kQ * kQ, of_q.even, plus<T>(kP * kP, of_p.even, m[5 * step]));
   }
 };
 
@@ -110,13 +116,11 @@ struct OfGradient {
 template <class T>
 struct OfResult {
   ASSAY_INLINE void operator()(const Vec<T>* m, std::int64_t step, Vec<T>* y) const {
-    const Vec<T> even_p = m[step] + m[2 * step], odd_p = m[step] - m[2 * step];
-    const Vec<T> even_q = m[3 * step] + m[4 * step], odd_q = m[3 * step] - m[4 * step];
-    const auto power = [](double x) { return splat(static_cast<T>(x)); };
-    y[0] = m[0] + even_p + even_q;
-    y[1] = multiply_add(power(kQ), odd_q, power(kP) * odd_p);
-    y[2] = multiply_add(power(kQ * kQ), even_q, power(kP * kP) * even_p);
-    y[3] = multiply_add(power(kQ * kQ * kQ), odd_q, multiply_add(power(kP * kP * kP), odd_p, m[5 * step]));
+    const Pair<T> of_p = pair_at<T>(m, step, 1), of_q = pair_at<T>(m, step, 3);
+    y[0] = m[0] + of_p.even + of_q.even;
+    y[1] = plus<T>(kQ, of_q.odd, times<T>(kP, of_p.odd));
+    y[2] = plus<T>(kQ * kQ, of_q.even, times<T>(kP * kP, of_p.even));
+    y[3] = plus<T>(kQ * kQ * kQ, of_q.odd, plus<T>(kP * kP * kP, of_p.odd, m[5 * step]));
   }
 };
 
