@@ -15,6 +15,7 @@ namespace {
 enum class Where : std::uint8_t {
   everywhere,  ///< every op, every backend, the reference too
   compiled,    ///< every op, on one compiled backend (the reference where there is none)
+  threaded,    ///< every op that a backend with threads takes, on one such backend
 };
 
 struct Kind {
@@ -157,7 +158,8 @@ void write_past_end(Execution& run) {
 
 void clobber_input(Execution& run) {
   for (const Buffer& input : run.inputs) {
-    if (input.count() > 0) std::memset(input.at(input.count() - 1), is_real(input.dtype) ? 0x11 : 0, input.element());
+    if (input.count() > 0)
+      std::memset(input.at(input.count() - 1), is_real(input.dtype) ? 0x11 : 0, input.element());
   }
 }
 
@@ -324,14 +326,14 @@ std::vector<Kind> kinds() {
       {"thread's part dropped",
        16,
        "vgvassilev/clad#2114",
-       compiled,
+       threaded,
        {.damage = unwritten(last_share)},
        0,
        "no case with as many elements as threads"},
       {"thread's part doubled",
        16,
        "uxlfoundation/oneDNN#4742",
-       compiled,
+       threaded,
        {.damage = after(double_last_share)},
        0,
        "no case with as many elements as threads, or no real output"},
@@ -392,7 +394,12 @@ std::vector<Fault> kernel_faults(const Registry& registry) {
     for (const OpDef* op : ops_with_kernels(registry)) {
       ++turn;
       std::vector<std::string> backends = sites.taking(op->name);
-      if (kind.where != Where::everywhere) backends = {sites.one(op->name, turn)};
+      if (kind.where == Where::compiled) backends = {sites.one(op->name, turn)};
+      if (kind.where == Where::threaded) {
+        std::erase_if(backends,
+                      [&](const std::string& name) { return !registry.backends.at(name).threaded; });
+        if (!backends.empty()) backends = {backends[turn % backends.size()]};
+      }
       for (const std::string& backend : backends) {
         faults.push_back({kind.name, kind.number, op->name, backend, kind.defect, kind.coherent,
                           kind.equivalent, [backend, name = op->name, fault = kind.fault](Registry& r) {
