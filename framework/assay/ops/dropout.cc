@@ -47,6 +47,7 @@ std::vector<Case> dropout_cases() {
   for (double rate : {0.0, 0.1, 0.3, 0.875, 0.99, 1.0}) put(Shape{5, 37}, rate);
   put(Shape{2, 3, 5, 7}, 0.5);
   put(Shape{1, 1}, 0.5);
+  put(Shape{1, 23}, 0.5);  // one sample, step after step
   put(Shape{0, 5}, 0.5);
   put(Shape{5, 0}, 0.5);
   put(Shape{2, 1009}, 0.25);

@@ -95,6 +95,7 @@ std::vector<KnownValue> known_functions() {
        {{{2}, "2 -0.75"}, {{2}, "-1.5 2.25"}},
        {{{2}, "0.5 -0.75"}},
        kDifferentiated},
+      {"log", {}, {{{2}, "inf 1"}}, {{{2}, "inf 0"}}, kPaper},
       {"log", {}, {{{2}, "0 -1"}}, {{{2}, "-inf nan"}}, kPaper},
       {"log",
        {},
