@@ -102,6 +102,9 @@ struct Accuracy {
   double ulp = 0.0;
   double absolute = 0.0;
   Algebra algebra{};
+  /// Whether a NaN among the terms of a result makes it NaN, as the formula does. False hides that a network
+  /// has diverged.
+  bool keeps_nan = true;
 };
 
 /// Output `output` may be written over input `input`.

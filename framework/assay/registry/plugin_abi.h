@@ -21,7 +21,7 @@
 
 #include <cstdint>
 
-#define ASSAY_PLUGIN_ABI 7
+#define ASSAY_PLUGIN_ABI 8
 
 #define ASSAY_TEXT_OF_(x) #x
 #define ASSAY_TEXT_OF(x) ASSAY_TEXT_OF_(x)

@@ -244,12 +244,14 @@ class FunctionSweep {
 
   void judge(FunctionError& row, Want& want, T x, T second, T got) {
     if (want.meaning == Meaning::outside) return;
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
     if (want.meaning == Meaning::nan_argument) {
-      row.lost_nans += std::isnan(got) ? 0 : 1;
+      if (std::isnan(got)) return;
+      ++row.lost_nans;
+      if (row.declared.keeps_nan) fail(row, x, second, got, want, kInfinity, kInfinity);
       return;
     }
     ++row.judged;
-    constexpr double kInfinity = std::numeric_limits<double>::infinity();
     if (want.meaning == Meaning::undefined || std::isnan(got)) {
       if (want.meaning == Meaning::undefined && std::isnan(got)) return;
       note(row, x, second, got, want, kInfinity);
@@ -284,12 +286,16 @@ class FunctionSweep {
     if (!(error <= allowed)) fail(row, x, second, got, want, error, allowed);
   }
 
+  static bool is_undefined(const Want& want) {
+    return want.meaning == Meaning::undefined || want.meaning == Meaning::nan_argument;
+  }
+
   void note(FunctionError& row, T x, T second, T got, const Want& want, double ulps) const {
     row.max_ulp = ulps;
     row.x = static_cast<double>(x);
     row.second = static_cast<double>(second);
     row.got = static_cast<double>(got);
-    row.exact = want.meaning == Meaning::undefined ? std::nan("") : static_cast<double>(want.value);
+    row.exact = is_undefined(want) ? std::nan("") : static_cast<double>(want.value);
   }
 
   void fail(FunctionError& row, T x, T second, T got, const Want& want, double error, double allowed) const {
@@ -299,8 +305,8 @@ class FunctionSweep {
     row.finding = fmt::format(
         "{}({}{}) is {}, but should be {}: off by {:.4g} ulp, {:.3g}; allowed are {:.3g}; x has the bits {}",
         function_.op->name, x, function_.kind == Kind::power ? fmt::format(", {}", second) : "", got,
-        want.meaning == Meaning::undefined ? std::nan("") : static_cast<double>(want.value), error / want.ulp,
-        error, allowed, bits_of(static_cast<double>(x), kDType));
+        is_undefined(want) ? std::nan("") : static_cast<double>(want.value), error / want.ulp, error, allowed,
+        bits_of(static_cast<double>(x), kDType));
   }
 
   const Registry& registry_;

@@ -70,6 +70,8 @@ Outcome check_lockstep_on(const KernelCase& subject, const std::vector<Tensor>& 
 }
 
 Outcome check_nans(const KernelCase& subject, std::uint64_t seed) {
+  if (!subject.kernel.plan.accuracy.keeps_nan)
+    return Outcome::skipped("L: its plan declares that it loses NaN");
   std::string refusal;
   const BoundKernel reference = reference_of(subject, refusal);
   if (!reference.kernel) return Outcome::skipped("reference: " + refusal);
