@@ -46,6 +46,20 @@ TEST(KnownValues, FailWhereTheyAreWrong) {
   }
 }
 
+TEST(KnownDerivatives, FailWhereAnotherSideWasChosen) {
+  Registry registry;
+  register_builtin(registry);
+  const auto reference = registry.create_backend("reference", {}, 1);
+  const verify::KnownDerivative right{
+      "maximum", {}, {{{2}, "1 2"}, {{2}, "1 3"}}, {{{2}, "4 4"}}, {{{2}, "2 0"}, {{2}, "2 4"}}};
+  verify::KnownDerivative wrong = right;
+  wrong.derivatives = {{{2}, "4 0"}, {{2}, "0 4"}};
+  EXPECT_EQ(verify::check_known_derivative(registry, *reference, right).status, verify::Status::passed);
+  const verify::Outcome outcome = verify::check_known_derivative(registry, *reference, wrong);
+  EXPECT_EQ(outcome.status, verify::Status::failed);
+  EXPECT_THAT(outcome.detail, ::testing::HasSubstr("the derivative by input 0 at [0] is 2"));
+}
+
 // Half of the sum that is known.
 class Halved final : public Backend {
  public:

@@ -108,6 +108,21 @@ void derivative_of_extremum(Vjp& d, bool largest) {
   if (d.wanted(1)) give(d, 1, where(largest ? greater(b, a) : greater(a, b), dy, half));
 }
 
+// ∂a^b/∂a = b a^{b−1};  ∂a^b/∂b = a^b log a. Where b = 0, and where a = 0 and b ≥ 0, the function is taken
+// for constant, as PyTorch does, not for the 0 · ∞ and the −∞ that the formulas have at a = 0.
+void derivative_of_pow(Vjp& d) {
+  const Value a = d.input(0), b = d.input(1), dy = d.cotangent();
+  const Value zero = d.graph().constant(0.0, dy.dtype());
+  if (d.wanted(0)) {
+    const Value slope = mul(b, pow(a, shift(b, -1.0)));
+    give(d, 0, mul(dy, where(equal(b, zero), zero, slope)));
+  }
+  if (d.wanted(1)) {
+    const Value slope = mul(d.output(), log(a));
+    give(d, 1, mul(dy, where(equal(a, zero), where(greater(zero, b), slope, zero), slope)));
+  }
+}
+
 OpDef binary(std::string name, std::string formula, DerivativeRule derivative, Domain a = Domain::real,
              Domain b = Domain::real) {
   OpDef op;
@@ -201,15 +216,7 @@ void register_elementwise_ops(OpTable& ops, const std::string& owner) {
                        },
                        Domain::real, Domain::nonzero),
                    {{1, 1.0}}));
-  // ∂a^b/∂a = b a^{b−1};  ∂a^b/∂b = a^b log a
-  put(binary(
-      "pow", "c = a^b",
-      [](Vjp& d) {
-        const Value a = d.input(0), b = d.input(1);
-        if (d.wanted(0)) give(d, 0, mul(d.cotangent(), mul(b, pow(a, shift(b, -1.0)))));
-        if (d.wanted(1)) give(d, 1, mul(d.cotangent(), mul(d.output(), log(a))));
-      },
-      Domain::positive, Domain::real));
+  put(binary("pow", "c = a^b", derivative_of_pow, Domain::positive, Domain::real));
   put(polynomial(binary("maximum", "c = max(a, b)", [](Vjp& d) { derivative_of_extremum(d, true); })));
   put(polynomial(binary("minimum", "c = min(a, b)", [](Vjp& d) { derivative_of_extremum(d, false); })));
   put(comparison("greater", "c = [a > b]"));

@@ -10,6 +10,8 @@
 
 #include "assay/core/bound.h"
 #include "assay/core/error.h"
+#include "assay/graph/differentiate.h"
+#include "assay/verify/evaluate.h"
 #include "assay/verify/op_site.h"
 #include "assay/verify/statistics.h"
 
@@ -17,9 +19,9 @@ namespace assay::verify {
 namespace {
 
 // The inputs as a case of the op: what they may hold is what the op's own cases say.
-Case case_of(const OpDef& op, const KnownValue& known) {
-  Case result{"known value", {}, known.fields};
-  for (const KnownTensor& input : known.inputs) {
+Case case_of(const OpDef& op, const std::vector<KnownTensor>& inputs, const Fields& fields) {
+  Case result{"known value", {}, fields};
+  for (const KnownTensor& input : inputs) {
     const std::size_t i = result.inputs.size();
     CaseInput described{input.shape};
     for (const Case& c : op.cases) {
@@ -33,14 +35,16 @@ Case case_of(const OpDef& op, const KnownValue& known) {
   return result;
 }
 
-std::vector<Tensor> inputs_of(const Case& c, const KnownValue& known, DType dtype) {
+Tensor tensor_of(const KnownTensor& known, DType dtype) {
+  std::vector<double> values;
+  for (const std::string& number : numbers_of(known)) values.push_back(std::strtod(number.c_str(), nullptr));
+  return Tensor::of(dtype, known.shape, values);
+}
+
+std::vector<Tensor> inputs_of(const Case& c, const std::vector<KnownTensor>& known, DType dtype) {
   std::vector<Tensor> inputs;
-  for (std::size_t i = 0; i < known.inputs.size(); ++i) {
-    std::vector<double> values;
-    for (const std::string& number : numbers_of(known.inputs[i]))
-      values.push_back(std::strtod(number.c_str(), nullptr));
-    inputs.push_back(Tensor::of(dtype_of(c.inputs[i], dtype), c.inputs[i].shape, values));
-  }
+  for (std::size_t i = 0; i < known.size(); ++i)
+    inputs.push_back(tensor_of(known[i], dtype_of(c.inputs[i], dtype)));
   return inputs;
 }
 
@@ -138,7 +142,7 @@ const std::vector<KnownValue>& known_values() {
 Outcome check_known(const Registry& registry, const Backend& reference, const Backend& backend,
                     const KnownValue& known, DType dtype) {
   const OpDef& op = registry.ops.at(known.op);
-  const Case c = case_of(op, known);
+  const Case c = case_of(op, known.inputs, known.fields);
   const OpSite wide_site = make_op_site(registry.ops, op, c, DType::f64);
   const OpSite narrow_site = make_op_site(registry.ops, op, c, dtype);
   std::string refusal;
@@ -147,8 +151,8 @@ Outcome check_known(const Registry& registry, const Backend& reference, const Ba
   const BoundKernel quad = bind_kernel(reference, with_dtype(wide_site.site(), DType::quad), refusal);
   if (!quad.kernel) return Outcome::skipped("the reference does not run it in quad: " + refusal);
 
-  const std::vector<Tensor> wide_inputs = inputs_of(c, known, DType::f64),
-                            inputs = inputs_of(c, known, dtype);
+  const std::vector<Tensor> wide_inputs = inputs_of(c, known.inputs, DType::f64),
+                            inputs = inputs_of(c, known.inputs, dtype);
   const Bounded wide = run_on_bounds(reference, wide_site.site(), wide_inputs, {});
   const Bounded narrow = run_on_bounds(reference, kernel.site, inputs, kernel.plan.accuracy);
   if (!wide.refusal.empty()) return Outcome::skipped(wide.refusal);
@@ -165,6 +169,46 @@ Outcome check_known(const Registry& registry, const Backend& reference, const Ba
   if (outcome.status != Status::failed && !watched.findings.empty()) {
     outcome.status = Status::failed;
     outcome.detail = watched.findings.front();
+  }
+  return outcome;
+}
+
+Outcome check_known_derivative(const Registry& registry, const Backend& reference,
+                               const KnownDerivative& known) {
+  const OpDef& op = registry.ops.at(known.op);
+  const Case c = case_of(op, known.inputs, known.fields);
+  OpSite site = make_op_site(registry.ops, op, c, DType::quad);
+  Bindings bindings;
+  for (const Tensor& input : inputs_of(c, known.inputs, DType::quad))
+    bindings.emplace(std::to_string(bindings.size()), input.clone());
+  std::vector<Value> seeds;
+  for (const KnownTensor& cotangent : known.cotangents) {
+    const std::string name = fmt::format("cotangent {}", seeds.size());
+    seeds.push_back(site.graph.input(name, {DType::quad, cotangent.shape}));
+    bindings.emplace(name, tensor_of(cotangent, DType::quad));
+  }
+  const std::span outputs = std::span(site.outputs).first(seeds.size()),
+                  wanted = std::span(site.inputs).first(known.derivatives.size());
+  const Cotangents cotangents = differentiate(outputs, seeds, wanted);
+  const Values values = evaluate(site.graph, reference, bindings);
+  Outcome outcome;
+  outcome.basis = "known by convention, or as a limit";
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const Tensor& got = values.at(cotangents.find(wanted[i]).id());
+    const std::vector<std::string> numbers = numbers_of(known.derivatives[i]);
+    for (std::size_t e = 0; e < numbers.size(); ++e) {
+      const Quad is = real_at(got, e);
+      ++outcome.judged;
+      const bool right = is_special(numbers[e])
+                             ? is_the_same(numbers[e], static_cast<double>(is))
+                             : abs(Quad(is - Quad::parse(numbers[e]))) <=
+                                   Quad(std::ldexp(1.0, kKnownDigitsExponent)) * abs(Quad::parse(numbers[e]));
+      if (right || outcome.status == Status::failed) continue;
+      outcome.status = Status::failed;
+      outcome.detail =
+          fmt::format("the derivative by input {} at {} is {}, known is {}", i,
+                      got.shape().index_text(static_cast<std::int64_t>(e)), is.to_string(20), numbers[e]);
+    }
   }
   return outcome;
 }

@@ -52,6 +52,20 @@ inline constexpr const char* kOptimizer =
     "on paper, two steps from zero moments; PyTorch 2.15's optimizer agrees in f64";
 inline constexpr const char* kPhilox = "by Philox4x32-10 written from its paper (Salmon et al. 2011)";
 
+/// What an op's derivative rule gives.
+struct KnownDerivative {
+  std::string op;
+  Fields fields;
+  std::vector<KnownTensor> inputs;
+  std::vector<KnownTensor> cotangents;   ///< of the first outputs
+  std::vector<KnownTensor> derivatives;  ///< by the first inputs
+};
+std::vector<KnownDerivative> known_derivatives();
+
+/// V: the rule, on the reference in quad, gives the known numbers, to the digits that are known.
+Outcome check_known_derivative(const Registry& registry, const Backend& reference,
+                               const KnownDerivative& known);
+
 /// V: the backend's result is within the op's running error bound of the known value, and the reference in
 /// quad agrees with it to the accuracy that quad has. Skipped where the backend
 /// refuses the op.

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "assay/verify/enlarge.h"
+#include "assay/verify/known_values.h"
 #include "assay/verify/op_checks.h"
 #include "assay/verify/rule_oracles.h"
 #include "assay/verify/statistics.h"
@@ -138,6 +139,14 @@ Outcome neutral_leaves_the_other(const OpChecks& checks, const Neutral& neutral)
 }  // namespace
 
 void check_rules(OpChecks& checks) {
+  int number = 0;
+  for (const KnownDerivative& known : known_derivatives()) {
+    if (known.op != checks.op.name) continue;
+    checks.check(
+        Oracle::known,
+        {checks.op.name, {}, "derivative rule", DType::quad, fmt::format("known value {}", ++number), {}},
+        [&] { return check_known_derivative(checks.registry, *checks.reference, known); });
+  }
   check_rule_in_parts(checks);
   if (checks.effort.enlarged) {
     checks.check(Oracle::metamorphic, {checks.op.name, "reference", {}, DType::quad, "rows", {}},
