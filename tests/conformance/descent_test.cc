@@ -28,7 +28,7 @@ TEST(Descent, IsFusedUpToItsLimitOfTerms) {
                            {{transposed ? Shape{terms, 3} : Shape{3, terms}}, {Shape{terms, 5}}},
                            {{"transpose_a", transposed}}};
         const verify::ChainSite chain = verify::make_chain_site(builtin().ops, builtin().ops.at("matmul"),
-                                                                {"sgd_update"}, product, DType::f32, false);
+                                                                {"sgd_update"}, product, DType::f32);
         const Offer offer = backend->offer(chain.site());
         EXPECT_EQ(std::holds_alternative<Plan>(offer), terms == kDescentTerms)
             << name << ", " << terms << " terms";

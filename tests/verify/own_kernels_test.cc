@@ -23,6 +23,10 @@ class OwnBackend final : public Backend {
   using Rule = std::function<Offer(const Site&, int threads)>;
   OwnBackend(Rule rule, int threads) : rule_(std::move(rule)), threads_(threads) {}
   std::string_view name() const noexcept override { return "own"; }
+  std::span<const Pattern> patterns() const override {
+    static const Pattern pattern{"a product less a number", {{"mul"}, {"sub"}}};
+    return {&pattern, 1};
+  }
   Offer offer(const Site& site) const override {
     if (site.input(0).dtype != DType::f32) return Refusal{"only f32"};
     return rule_(site, threads_);
@@ -283,6 +287,67 @@ TEST(VerifyOps, CatchesWhatTwoProgramsShare) {
       },
       "R");
   EXPECT_NE(report.find("two kernels at once"), std::string::npos) << report;
+}
+
+// a b − c, for c − a b too.
+TEST(VerifyOps, CatchesAFusionThatTakesAnyOperandForTheFirst) {
+  const auto offer = [](const Site& site, int) -> Offer {
+    if (site.ops.size() != 2) return Refusal{"only mul and sub"};
+    for (const Port& port : site.inputs)
+      if (port.spec != site.output()) return Refusal{"only of alike"};
+    return make_plan("own.mul+sub", [n = site.output().count()](const Io& io) {
+      for (std::int64_t i = 0; i < n; ++i)
+        io.out<float>(0)[i] = io.in<float>(0)[i] * io.in<float>(1)[i] - io.in<float>(2)[i];
+    });
+  };
+  const std::string report = report_on(offer, {.select = "L", .ops = {"mul"}}).to_string();
+  EXPECT_NE(report.find("as operand 1"), std::string::npos) << report;
+  EXPECT_EQ(report.find("FAILED L mul+sub own f32"), report.rfind("FAILED L mul+sub own f32")) << report;
+}
+
+// max(0, x) as a processor's maximum has it, whose second operand is what it gives where there is a NaN.
+std::string report_on_relu(bool declared) {
+  const auto offer = [declared](const Site& site, int) -> Offer {
+    if (site.op().name != "relu") return Refusal{"only relu"};
+    Plan plan = make_plan("own.relu", [n = site.output().count()](const Io& io) {
+      for (std::int64_t i = 0; i < n; ++i)
+        io.out<float>(0)[i] = io.in<float>(0)[i] > 0 ? io.in<float>(0)[i] : 0;
+    });
+    plan.accuracy.keeps_nan = !declared;
+    return plan;
+  };
+  return report_on(offer, {.select = "L", .ops = {"relu"}}).to_string();
+}
+
+TEST(VerifyOps, CatchesAReluThatLosesNaN) {
+  const std::string report = report_on_relu(false);
+  EXPECT_NE(report.find("FAILED L relu own f32"), std::string::npos) << report;
+  EXPECT_NE(report.find("got 0, want nan"), std::string::npos) << report;
+}
+
+TEST(VerifyOps, PassesAReluThatSaysThatItLosesNaN) {
+  const std::string report = report_on_relu(true);
+  EXPECT_EQ(report.find("FAILED"), std::string::npos) << report;
+}
+
+// What has to look at x once more cannot lie over it.
+TEST(VerifyOps, CatchesNaNsThatAreLostInPlace) {
+  const auto offer = [](const Site& site, int) -> Offer {
+    if (site.op().name != "abs") return Refusal{"only abs"};
+    Plan plan = make_plan("own.abs", [n = site.output().count()](const Io& io) {
+      const float* const x = io.in<float>(0);
+      float* const y = io.out<float>(0);
+      for (std::int64_t i = 0; i < n; ++i) y[i] = x[i] > 0 ? x[i] : x[i] < 0 ? -x[i] : 0.0f;
+      for (std::int64_t i = 0; i < n; ++i) y[i] = std::isnan(x[i]) ? x[i] : y[i];
+    });
+    plan.in_place = {{0, 0}};
+    return plan;
+  };
+  const std::string report = report_on(offer, {.select = "P or L", .ops = {"abs"}}).to_string();
+  EXPECT_NE(report.find("FAILED P abs own f32"), std::string::npos) << report;
+  EXPECT_NE(report.find("with NaN among the inputs, output 0 over input 0 changes the result"),
+            std::string::npos)
+      << report;
 }
 
 // Sums of more rows than 16 bits count.

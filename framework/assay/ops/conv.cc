@@ -195,6 +195,12 @@ std::vector<Geometry> geometries() {
        .stride = {3, 2},
        .padding = {2, 1, 3, 0},
        .dilation = {2, 3}});
+  // Settings of the two axes that, exchanged, give a result of the same shape.
+  put({.label = "square, all settings of one axis",
+       .x = {2, 3, 9, 9},
+       .stride = {4, 5},
+       .padding = {0, 1, 1, 0},
+       .dilation = {2, 1}});
   put({.label = "dilation of one tap", .kernel = {1, 1}, .dilation = {5, 7}});
   put({.label = "dilation past the image", .x = {1, 2, 3, 3}, .padding = {4, 4, 4, 4}, .dilation = {5, 5}});
   put({.label = "2 groups", .x = {2, 6, 5, 7}, .filters = 10, .groups = 2});

@@ -244,9 +244,11 @@ void register_loss_ops(OpTable& ops, const std::string& owner) {
                     .minimum = 0.0}};
   robust.cases = [] {
     std::vector<Case> cases = pair_cases({{"delta", 1.0}});
-    for (Case c : pair_cases({{"delta", 0.25}})) {
-      c.label += ", δ = 0.25";
-      cases.push_back(std::move(c));
+    for (const double delta : {0.25, 2.5}) {
+      for (Case c : pair_cases({{"delta", delta}})) {
+        c.label += fmt::format(", δ = {}", delta);
+        cases.push_back(std::move(c));
+      }
     }
     cases.push_back({"17, δ = 0", {{Shape{17}}, {Shape{17}}}, {{"delta", 0.0}}});
     return cases;

@@ -168,8 +168,10 @@ std::vector<Case> transpose_cases() {
     add_case(Shape{13, n}, {1, 0});
   }
   Integers axes{0, 1, 2};
-  do add_case(Shape{3, 5, 7}, axes);
-  while (std::ranges::next_permutation(axes).found);
+  do {
+    add_case(Shape{3, 5, 7}, axes);
+    add_case(Shape{5, 5, 5}, axes);  // where a permutation and its inverse have the same shape
+  } while (std::ranges::next_permutation(axes).found);
   for (const Integers& order : {Integers{0, 2, 3, 1}, Integers{0, 3, 1, 2}, Integers{3, 2, 1, 0},
                                 Integers{1, 0, 3, 2}, Integers{-1, -2, -3, -4}, Integers{2, 3, 0, 1}}) {
     add_case(Shape{2, 3, 5, 7}, order);

@@ -194,6 +194,13 @@ std::vector<PoolingGeometry> pooling_geometries() {
        .size = {4, 5},
        .stride = {1, 1},
        .padding = {1, 1, 1, 1}});
+  // Settings of the two axes that, exchanged, give a result of the same shape.
+  put({.label = "3x3 by 4x5, square",
+       .x = {2, 3, 9, 9},
+       .size = {3, 3},
+       .stride = {4, 5},
+       .padding = {0, 1, 1, 0}});
+  put({.label = "2x3 by 5x5, square", .x = {2, 3, 10, 10}, .size = {2, 3}, .stride = {5, 5}});
   // Windows that tile the image, which not all do above.
   put({.label = "tiles of 2x3", .x = {2, 3, 6, 12}, .size = {2, 3}, .stride = {2, 3}});
   put({.label = "tiles of 3x2", .x = {1, 5, 9, 6}, .size = {3, 2}, .stride = {3, 2}});

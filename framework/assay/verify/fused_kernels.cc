@@ -1,4 +1,6 @@
 // Kernels of the backend's patterns that begin with the op.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -29,7 +31,7 @@ std::vector<Chain> chains_of(const Pattern& pattern) {
 // `other`: with other settings than the default ones, if the backend fuses them.
 void on_geometry(KernelChecks& checks, const Chain& chain, const Case& c, DType dtype, bool other) {
   OpChecks& op = checks.op_checks;
-  ChainSite site = make_chain_site(op.registry.ops, op.op, chain, c, dtype, other);
+  ChainSite site = make_chain_site(op.registry.ops, op.op, chain, c, dtype, {.other_settings = other});
   std::string refusal;
   KernelCase kernel = checks.bind(site.geometry, dtype, site.site(), refusal);
   if (!kernel.kernel.kernel && other) {
@@ -88,6 +90,24 @@ void on_large_chain(KernelChecks& checks, const Chain& chain, bool alike) {
   }
 }
 
+// The value as another operand of the last op than it is fused as. Most refuse that; what takes it has to be
+// right.
+void on_other_places(KernelChecks& checks, const Chain& chain) {
+  OpChecks& op = checks.op_checks;
+  for (const std::size_t place : other_places(op.registry.ops.at(chain.back()))) {
+    for (const Case* c : largest(with_elements(op.op.cases), 1, kBiasElements)) {
+      const ChainSite site = make_chain_site(op.registry.ops, op.op, chain, *c, DType::f32, {.place = place});
+      std::string refusal;
+      const KernelCase kernel = checks.bind(site.geometry, DType::f32, site.site(), refusal);
+      if (!kernel.kernel.kernel) continue;
+      op.check(Oracle::lockstep,
+               {checks.with(chain), checks.name, kernel.kernel.plan.implementation, DType::f32,
+                fmt::format("{}, as operand {}", c->label, place), shapes_of(site.site())},
+               [&] { return check_lockstep(kernel, {.seed = op.options.seed}); });
+    }
+  }
+}
+
 }  // namespace
 
 void check_fused_kernels(KernelChecks& checks) {
@@ -99,6 +119,7 @@ void check_fused_kernels(KernelChecks& checks) {
     const std::size_t share = (op.cases.size() + chains.size() - 1) / chains.size();
     for (std::size_t i = 0; i < chains.size(); ++i) {
       on_chain(checks, chains[i], i, share);
+      on_other_places(checks, chains[i]);
       if (op.effort.enlarged && !checks.rewritten) on_large_chain(checks, chains[i], i > 0);
     }
   }

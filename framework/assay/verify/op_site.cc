@@ -119,31 +119,54 @@ OpSite make_op_site(const OpTable& ops, const OpDef& op, const Case& c, DType dt
 
 Site ChainSite::site() const { return make_site(graph, nodes).site; }
 
+namespace {
+
+// The operand that takes the value before an op in a chain: the gradient of an update, or the first.
+std::size_t usual_place(const OpDef& op) {
+  const auto gradient = std::ranges::find(op.inputs, "g");
+  return gradient == op.inputs.end() ? 0 : static_cast<std::size_t>(gradient - op.inputs.begin());
+}
+
+bool is_update(const OpDef& op) { return std::ranges::find(op.inputs, "g") != op.inputs.end(); }
+
+}  // namespace
+
+std::vector<std::size_t> other_places(const OpDef& op) {
+  std::vector<std::size_t> places;
+  const std::vector<CaseInput>& inputs = op.cases.front().inputs;
+  const CaseInput& usual = inputs[usual_place(op)];
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (i != usual_place(op) && inputs[i].shape == usual.shape && inputs[i].domain == usual.domain)
+      places.push_back(i);
+  }
+  return places;
+}
+
 ChainSite make_chain_site(const OpTable& ops, const OpDef& first, const std::vector<std::string>& others,
-                          const Case& c, DType dtype, bool other_settings) {
+                          const Case& c, DType dtype, const ChainVariant& variant) {
   OpSite head = make_op_site(ops, first, c, dtype);
   ChainSite chain{std::move(head.graph), {head.outputs.front().id().node}, c};
   for (const std::string& name : others) {
     const Value before = chain.graph.value({chain.nodes.back(), 0});
     const OpDef& op = ops.at(name);
-    const auto gradient = std::ranges::find(op.inputs, "g");
-    const bool update = gradient != op.inputs.end();
-    const Fields settings = other_settings && (op.activation || update) ? op.cases.back().fields : Fields{};
-    const auto place = gradient == op.inputs.end() ? 0 : gradient - op.inputs.begin();
+    const bool last = chain.nodes.size() == others.size();
+    const std::size_t place = last && variant.place ? *variant.place : usual_place(op);
+    const bool other_settings = variant.other_settings && (op.activation || is_update(op));
     std::vector<Value> operands;
     for (std::size_t i = 0; i < op.inputs.size() && !op.inputs[i].ends_with('?'); ++i) {
-      if (static_cast<std::ptrdiff_t>(i) == place) {
+      if (i == place) {
         operands.push_back(before);
         continue;
       }
       // Of the shape of the value before it, if it has that of its place in the case; else a scalar.
       CaseInput input = op.cases.front().inputs[i];
-      const bool alike = input.shape == op.cases.front().inputs[static_cast<std::size_t>(place)].shape;
+      const bool alike = input.shape == op.cases.front().inputs[place].shape;
       input.shape = alike ? before.shape() : Shape{};
       operands.push_back(chain.graph.input(std::to_string(chain.geometry.inputs.size()),
                                            {dtype_of(input, dtype), input.shape}));
       chain.geometry.inputs.push_back(std::move(input));
     }
+    const Fields settings = other_settings ? op.cases.back().fields : Fields{};
     chain.nodes.push_back(chain.graph.apply(name, operands, settings).id().node);
   }
   return chain;

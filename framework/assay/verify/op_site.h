@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,11 +35,18 @@ struct ChainSite {
   Case geometry;  ///< of all inputs
   Site site() const;
 };
+struct ChainVariant {
+  /// An activation or an update behind has those of its last case, not its default ones.
+  bool other_settings = false;
+  std::optional<std::size_t>
+      place{};  ///< operand of the last op that takes the value before it, not the usual one
+};
 /// An op behind takes the value before it as its first operand, but an update of a parameter as its gradient.
-/// With `other_settings`, an activation or an update behind has those of its last case, not its default ones.
 /// Throws Error where it refuses it.
 ChainSite make_chain_site(const OpTable& ops, const OpDef& first, const std::vector<std::string>& others,
-                          const Case& c, DType dtype, bool other_settings = false);
+                          const Case& c, DType dtype, const ChainVariant& variant = {});
+/// The operands of an op behind that could take the value, too.
+std::vector<std::size_t> other_places(const OpDef& op);
 
 /// The dtype of a case's input when real ones have `dtype`.
 DType dtype_of(const CaseInput& input, DType dtype);
