@@ -71,18 +71,30 @@ TEST_F(Readme, EveryFileThatItNamesIsThere) {
   }
 }
 
-TEST_F(Readme, ThePyTorchLoaderReadsTheWeights) {
-  constexpr const char* kPython = "/usr/bin/python3";
-  const bool present =
-      std::filesystem::exists(kPython) && run_process(kPython, {"-c", "import torch"}).exit_code == 0;
-  // tools/test installs it wherever the distribution has it.
-  if (!present && run_process("/usr/bin/apt-cache", {"show", "python3-torch"}).exit_code != 0)
-    GTEST_SKIP() << "this distribution has no python3-torch";
-  ASSAY_NEEDS(present, "python3-torch");
+constexpr const char* kPython = "/usr/bin/python3";
+
+// Of the blocks that load weights, which are marked, or of the one that differentiates.
+std::string python_of(const std::vector<MarkdownBlock>& blocks, bool marked) {
   std::string script;
-  for (const MarkdownBlock& block : blocks_) {
-    if (block.marked && block.language == "python") script += block.text;
+  for (const MarkdownBlock& block : blocks) {
+    if (block.marked == marked && block.language == "python") script += block.text;
   }
+  return script;
+}
+
+// tools/test installs it wherever the distribution has it.
+bool has_pytorch() {
+  return std::filesystem::exists(kPython) && run_process(kPython, {"-c", "import torch"}).exit_code == 0;
+}
+bool could_have_pytorch() {
+  return run_process("/usr/bin/apt-cache", {"show", "python3-torch"}).exit_code == 0;
+}
+
+TEST_F(Readme, ThePyTorchLoaderReadsTheWeights) {
+  const bool present = has_pytorch();
+  if (!present && !could_have_pytorch()) GTEST_SKIP() << "this distribution has no python3-torch";
+  ASSAY_NEEDS(present, "python3-torch");
+  std::string script = python_of(blocks_, true);
   ASSERT_NE(script.find("def load_weights(path):"), std::string::npos);
   script +=
       "print(json.dumps({n: t.double().flatten().tolist() for n, t in "
@@ -101,6 +113,24 @@ TEST_F(Readme, ThePyTorchLoaderReadsTheWeights) {
       EXPECT_EQ(read.at(tensor.name).get<std::vector<double>>(), to_doubles(tensor.tensor.view()))
           << tensor.name;
   }
+}
+
+TEST_F(Readme, PyTorchsGradientsAreJudged) {
+  const bool present = has_pytorch();
+  if (!present && !could_have_pytorch()) GTEST_SKIP() << "this distribution has no python3-torch";
+  ASSAY_NEEDS(present, "python3-torch");
+  const std::string experiment = "experiments/seed/worked_example.yaml";
+  expect(0, {"trace", experiment, "-o", "trace.npz"});
+  std::string script = python_of(blocks_, false);
+  const ProcessResult python = run_process(kPython, {"-c", script}, {.folder = folder_.path()});
+  ASSERT_EQ(python.exit_code, 0) << describe(python);
+  expect(0, {"verify", experiment, "--against", "torch.npz"});
+  // A gradient that PyTorch is told wrongly.
+  const std::string half = "/ (2 * len(prediction))";
+  ASSERT_NE(script.find(half), std::string::npos);
+  script.replace(script.find(half), half.size(), "/ len(prediction)");
+  ASSERT_EQ(run_process(kPython, {"-c", script}, {.folder = folder_.path()}).exit_code, 0);
+  expect(1, {"verify", experiment, "--against", "torch.npz"});
 }
 
 }  // namespace
