@@ -168,6 +168,13 @@ std::vector<Geometry> geometries() {
          .stride = {sh, sw},
          .padding = {1, 1, 1, 1}});
   }
+  for (const auto& [side, padding] :
+       std::initializer_list<std::pair<const char*, std::vector<std::int64_t>>>{{"top", {1, 0, 0, 0}},
+                                                                                {"bottom", {0, 2, 0, 0}},
+                                                                                {"left", {0, 0, 1, 0}},
+                                                                                {"right", {0, 0, 0, 2}}}) {
+    put({.label = fmt::format("kernel 1x1, padded at the {}", side), .kernel = {1, 1}, .padding = padding});
+  }
   put({.label = "kernel 1x1, stride 2", .x = {2, 3, 7, 8}, .kernel = {1, 1}, .stride = {2, 2}});
   put({.label = "padding asymmetric", .padding = {0, 1, 2, 3}});
   put({.label = "padding at the top and left", .padding = {2, 0, 1, 0}});

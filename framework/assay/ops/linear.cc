@@ -163,6 +163,9 @@ std::vector<Case> matmul_cases() {
   add_case({2, 1}, {3}, 5, 3, 2);
   add_case({}, {4}, 3, 2, 5);
   add_case({4}, {}, 3, 2, 5);
+  add_case({3}, {2, 3}, 3, 2, 5);  // the operand of fewer axes again and again
+  add_case({2, 3}, {3}, 3, 2, 5);
+  add_case({1, 3}, {2, 1}, 2, 3, 4);
   add_case({2}, {}, 2, 3, 3);
   add_case({2, 3}, {}, 3, 2, 5);
   add_case({0}, {}, 3, 2, 5);

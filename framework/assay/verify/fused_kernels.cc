@@ -6,6 +6,7 @@
 
 #include "assay/verify/enlarge.h"
 #include "assay/verify/kernel_checks.h"
+#include "assay/verify/other_settings.h"
 
 namespace assay::verify {
 namespace {
@@ -90,19 +91,26 @@ void on_large_chain(KernelChecks& checks, const Chain& chain, bool alike) {
   }
 }
 
-// The value as another operand of the last op than it is fused as. Most refuse that; what takes it has to be
-// right.
-void on_other_places(KernelChecks& checks, const Chain& chain) {
+// The value as another operand of the last op than it is fused as, and other settings of that op. What
+// refuses them is right, and so has to be what takes them.
+void on_variants(KernelChecks& checks, const Chain& chain) {
   OpChecks& op = checks.op_checks;
-  for (const std::size_t place : other_places(op.registry.ops.at(chain.back()))) {
-    for (const Case* c : largest(with_elements(op.op.cases), 1, kBiasElements)) {
-      const ChainSite site = make_chain_site(op.registry.ops, op.op, chain, *c, DType::f32, {.place = place});
+  const OpDef& behind = op.registry.ops.at(chain.back());
+  std::vector<std::pair<std::string, ChainVariant>> variants;
+  for (const std::size_t place : other_places(behind))
+    variants.push_back({fmt::format(", as operand {}", place), {.place = place}});
+  const Case first{"", behind.cases.front().inputs, behind.cases.front().fields};
+  for (const Case& c : with_other_settings(op.registry.ops, behind, first))
+    variants.push_back({c.label, {.settings = c.fields}});
+  for (const Case* c : largest(with_elements(op.op.cases), 1, kPartElements)) {
+    for (const auto& [what, variant] : variants) {
+      const ChainSite site = make_chain_site(op.registry.ops, op.op, chain, *c, DType::f32, variant);
       std::string refusal;
       const KernelCase kernel = checks.bind(site.geometry, DType::f32, site.site(), refusal);
       if (!kernel.kernel.kernel) continue;
       op.check(Oracle::lockstep,
                {checks.with(chain), checks.name, kernel.kernel.plan.implementation, DType::f32,
-                fmt::format("{}, as operand {}", c->label, place), shapes_of(site.site())},
+                c->label + what, shapes_of(site.site())},
                [&] { return check_lockstep(kernel, {.seed = op.options.seed}); });
     }
   }
@@ -119,7 +127,7 @@ void check_fused_kernels(KernelChecks& checks) {
     const std::size_t share = (op.cases.size() + chains.size() - 1) / chains.size();
     for (std::size_t i = 0; i < chains.size(); ++i) {
       on_chain(checks, chains[i], i, share);
-      on_other_places(checks, chains[i]);
+      on_variants(checks, chains[i]);
       if (op.effort.enlarged && !checks.rewritten) on_large_chain(checks, chains[i], i > 0);
     }
   }

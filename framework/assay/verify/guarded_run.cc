@@ -7,6 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include "assay/core/float_mode.h"
+
 namespace assay::verify {
 namespace {
 
@@ -121,10 +123,15 @@ std::vector<Tensor> run_once(const BoundKernel& bound, const std::vector<Tensor>
     written.push_back(over != nullptr ? in[static_cast<std::size_t>(over->input)].data() : out[o].data());
   }
   const Io io{read.data(), written.data(), scratch.data()};
-  if (execute) {
-    execute(*bound.kernel, io);
-  } else {
-    bound.kernel->run(io);
+  {
+    const FloatModeGuard mode;
+    if (execute) {
+      execute(*bound.kernel, io);
+    } else {
+      bound.kernel->run(io);
+    }
+    if (!(float_mode() == mode.before()))
+      findings.push_back("leaves the processor changed: " + difference(mode.before(), float_mode()));
   }
 
   for (std::size_t i = 0; i < in.size(); ++i) {

@@ -7,6 +7,7 @@
 #include "assay/program/place.h"
 #include "assay/verify/known_values.h"
 #include "assay/verify/layouts.h"
+#include "assay/verify/other_settings.h"
 
 namespace assay::verify {
 namespace {
@@ -57,6 +58,21 @@ void on_geometries(KernelChecks& checks, DType dtype) {
     }
     if (std::ranges::find(repeated, c) != repeated.end())
       op.check(Oracle::repeat, subject, [&] { return checks.repeat(kernel, op.seed_of(*c, 0)); });
+  }
+}
+
+void on_other_settings(const KernelChecks& checks, DType dtype) {
+  OpChecks& op = checks.op_checks;
+  for (const Case* base : largest(with_elements(op.op.cases), 1, kPartElements)) {
+    for (const Case& c : with_other_settings(op.registry.ops, op.op, *base)) {
+      const OpSite site = make_op_site(op.registry.ops, op.op, c, dtype);
+      std::string refusal;
+      const KernelCase kernel = checks.bind(c, dtype, site.site(), refusal);
+      Subject subject{op.op.name, checks.name, {}, dtype, c.label, shapes_of(site.site())};
+      if (!kernel.kernel.kernel) continue;
+      subject.implementation = kernel.kernel.plan.implementation;
+      op.check(Oracle::lockstep, subject, [&] { return check_lockstep(kernel, {.seed = op.seed_of(c, 0)}); });
+    }
   }
 }
 
@@ -159,7 +175,10 @@ Outcome KernelChecks::on_threads(const KernelCase& kernel, std::uint64_t seed, s
 
 void check_kernels(OpChecks& op, const std::string& backend) {
   KernelChecks checks(op, backend, {}, false);
-  for (const DType dtype : op.options.dtypes) on_geometries(checks, dtype);
+  for (const DType dtype : op.options.dtypes) {
+    on_geometries(checks, dtype);
+    on_other_settings(checks, dtype);
+  }
   if (op.effort.enlarged) check_large_kernels(checks);
   check_fused_kernels(checks);
   check_integers(checks);

@@ -33,9 +33,8 @@ BoundKernel reference_of(const KernelCase& subject, std::string& refusal) {
 // The reference's numbers, or NaN where it has NaN, in the elements that count(whether real, what the
 // reference has).
 template <class Counts>
-Outcome compare_where(const KernelCase& subject, const BoundKernel& reference, const Draw& draw,
-                      const std::string& basis, Counts counts) {
-  const std::vector<Tensor> inputs = make_inputs(*subject.geometry, subject.dtype, draw);
+Outcome compare_where(const KernelCase& subject, const BoundKernel& reference,
+                      const std::vector<Tensor>& inputs, const std::string& basis, Counts counts) {
   const std::vector<Tensor> want = run(reference, inputs), got = run(subject.kernel, inputs);
   Outcome outcome{Status::passed, basis, {}, 0, 0};
   for (std::size_t o = 0; o < got.size(); ++o) {
@@ -75,8 +74,15 @@ Outcome check_nans(const KernelCase& subject, std::uint64_t seed) {
   std::string refusal;
   const BoundKernel reference = reference_of(subject, refusal);
   if (!reference.kernel) return Outcome::skipped("reference: " + refusal);
-  return compare_where(subject, reference, {.fill = Fill::nans, .seed = seed},
-                       "exact: NaN where the reference has one",
+  const Case& c = *subject.geometry;
+  const Draw nans{.fill = Fill::nans, .seed = seed};
+  std::vector<Tensor> inputs = make_inputs(c, subject.dtype, nans);
+  // Which piece a gradient is of, a comparison says, and NaN lies on either side.
+  if (subject.op->name.ends_with("_grad")) {
+    inputs = make_inputs(c, subject.dtype, {.seed = seed});
+    inputs.front() = make_input(c, 0, subject.dtype, nans);
+  }
+  return compare_where(subject, reference, inputs, "exact: NaN where the reference has one",
                        [](bool real, double want) { return !real || std::isnan(want); });
 }
 
@@ -87,11 +93,12 @@ Outcome check_infinities(const KernelCase& subject, std::uint64_t seed) {
   std::string refusal;
   const BoundKernel reference = reference_of(subject, refusal);
   if (!reference.kernel) return Outcome::skipped("reference: " + refusal);
-  const Tensor x = make_input(*subject.geometry, 0, subject.dtype, {.fill = Fill::ends, .seed = seed});
+  const std::vector<Tensor> ends =
+      make_inputs(*subject.geometry, subject.dtype, {.fill = Fill::ends, .seed = seed});
+  const Tensor& x = ends.front();
   // Activations are products at times, x · g(x), which are 0 · ∞ where the reference knows the limit.
   const bool product = subject.op->activation;
-  return compare_where(subject, reference, {.fill = Fill::ends, .seed = seed},
-                       "exact: the reference's numbers at infinity",
+  return compare_where(subject, reference, ends, "exact: the reference's numbers at infinity",
                        [&x, product, i = std::int64_t{0}](bool, double want) mutable {
                          const bool infinite = std::isinf(element(x.view(), i++));
                          return infinite && !std::isnan(want) && !(product && want == 0);
@@ -106,7 +113,8 @@ Outcome check_ends(const KernelCase& subject, std::uint64_t seed) {
   if (!reference.kernel) return Outcome::skipped("reference: " + refusal);
   if (!chooses(reference, make_inputs(*subject.geometry, subject.dtype, {.seed = seed})))
     return Outcome::skipped("L: computes what is none of its inputs' numbers");
-  return compare_where(subject, reference, {.fill = Fill::ends, .seed = seed},
+  return compare_where(subject, reference,
+                       make_inputs(*subject.geometry, subject.dtype, {.fill = Fill::ends, .seed = seed}),
                        "exact: the reference's numbers at the ends of the format",
                        [](bool, double want) { return !std::isnan(want); });
 }

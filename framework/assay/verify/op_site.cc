@@ -166,7 +166,8 @@ ChainSite make_chain_site(const OpTable& ops, const OpDef& first, const std::vec
                                            {dtype_of(input, dtype), input.shape}));
       chain.geometry.inputs.push_back(std::move(input));
     }
-    const Fields settings = other_settings ? op.cases.back().fields : Fields{};
+    Fields settings = other_settings ? op.cases.back().fields : Fields{};
+    if (last && variant.settings) settings = *variant.settings;
     chain.nodes.push_back(chain.graph.apply(name, operands, settings).id().node);
   }
   return chain;

@@ -38,6 +38,7 @@ struct ChainSite {
 struct ChainVariant {
   /// An activation or an update behind has those of its last case, not its default ones.
   bool other_settings = false;
+  std::optional<Fields> settings{};  ///< of the last op
   std::optional<std::size_t>
       place{};  ///< operand of the last op that takes the value before it, not the usual one
 };

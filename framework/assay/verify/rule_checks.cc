@@ -7,6 +7,7 @@
 #include "assay/verify/enlarge.h"
 #include "assay/verify/known_values.h"
 #include "assay/verify/op_checks.h"
+#include "assay/verify/other_settings.h"
 #include "assay/verify/rule_oracles.h"
 #include "assay/verify/statistics.h"
 
@@ -15,6 +16,8 @@ namespace {
 
 // Most elements of the inputs together where a program holds several calls of one op.
 constexpr std::int64_t kMergedElements = 300;
+
+constexpr const char* kNoDirections = "no derivative flows through the op's inputs";
 
 // An op may say that it has no derivative.
 bool differentiable(const OpDef& op) { return op.derivative || op.expand; }
@@ -27,8 +30,7 @@ void check_rule_on(OpChecks& checks, const Case& c, std::uint64_t seed) {
   }
   const RuleCase rule(checks.registry, *checks.reference, checks.op, c, {.seed = seed});
   if (!rule.has_directions()) {
-    checks.check(Oracle::dual, subject,
-                 [] { return Outcome::skipped("no derivative flows through the op's inputs"); });
+    checks.check(Oracle::dual, subject, [] { return Outcome::skipped(kNoDirections); });
     return;
   }
   subject.shapes = rule.shapes();
@@ -57,8 +59,7 @@ void check_rule_on_large(OpChecks& checks) {
                             DType::quad,    c->label, shapes_of(site.site())};
       checks.check(Oracle::dual, subject, [&] {
         const RuleCase rule(checks.registry, *checks.reference, checks.op, *c, {.seed = checks.options.seed});
-        return rule.has_directions() ? check_duals(rule)
-                                     : Outcome::skipped("no derivative flows through the op's inputs");
+        return rule.has_directions() ? check_duals(rule) : Outcome::skipped(kNoDirections);
       });
       break;
     }
@@ -79,6 +80,17 @@ void check_rule_in_parts(OpChecks& checks) {
       });
     check(Oracle::metamorphic, "every dtype, ",
           [&] { return check_rule_in_every_dtype(checks.registry, checks.op, *c); });
+  }
+}
+
+void check_rule_on_other_settings(OpChecks& checks) {
+  for (const Case* base : largest(with_elements(checks.op.cases), 1, kPartElements)) {
+    for (const Case& c : with_other_settings(checks.registry.ops, checks.op, *base)) {
+      checks.check(Oracle::dual, {checks.op.name, {}, "derivative rule", DType::quad, c.label, {}}, [&] {
+        const RuleCase rule(checks.registry, *checks.reference, checks.op, c, {.seed = checks.seed_of(c, 0)});
+        return rule.has_directions() ? check_duals(rule) : Outcome::skipped(kNoDirections);
+      });
+    }
   }
 }
 
@@ -148,6 +160,7 @@ void check_rules(OpChecks& checks) {
         [&] { return check_known_derivative(checks.registry, *checks.reference, known); });
   }
   check_rule_in_parts(checks);
+  if (differentiable(checks.op)) check_rule_on_other_settings(checks);
   if (checks.effort.enlarged) {
     checks.check(Oracle::metamorphic, {checks.op.name, "reference", {}, DType::quad, "rows", {}},
                  [&] { return check_rows(checks); });

@@ -74,6 +74,11 @@ inline constexpr std::int64_t kLongRuleRow = 8192 + 8;
 /// M: elements of the inputs of one part, at most, where many parts are run as one whole.
 inline constexpr std::int64_t kPartElements = 300;
 
+/// Values of a setting that is a number: a few to every power of ten around 1, where settings have their
+/// limits, and some below 0.
+inline constexpr double kSettingsLadder[] = {-3.5, -0.6, -0.02, 0.003, 0.03, 0.07, 0.2,
+                                             0.4,  0.7,  0.97,  1.7,   6.5,  40.0};
+
 /// R: reruns, and numbers of threads.
 inline constexpr int kReruns = 20;
 inline constexpr int kThreadCounts[] = {1, 2, 3, 8, 17};
