@@ -2,7 +2,9 @@
 // of a backend of the test's own.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cfenv>
 #include <cmath>
 #include <csignal>
 #include <cstdlib>
@@ -113,6 +115,16 @@ TEST(VerifyOps, CatchesWhatDependsOnTheNumberOfThreads) {
   };
   expect_caught_by('R', report_on(on_three));
   expect_caught_by('R', report_on(on_three, false));
+}
+
+TEST(VerifyOps, CatchesAnotherRoundingThatIsLeftBehind) {
+  const std::string report = report_on([](const float* x, float* y, std::int64_t count, int threads) {
+    negate(x, y, count, threads);
+    std::fesetround(FE_UPWARD);
+  });
+  expect_caught_by('P', report);
+  EXPECT_NE(report.find("leaves the processor changed: rounding is upward"), std::string::npos) << report;
+  EXPECT_EQ(std::fegetround(), FE_TONEAREST);
 }
 
 // What threads do beyond their shares shows in no number that they make.
@@ -328,6 +340,23 @@ TEST(VerifyOps, CatchesAReluThatLosesNaN) {
 TEST(VerifyOps, PassesAReluThatSaysThatItLosesNaN) {
   const std::string report = report_on_relu(true);
   EXPECT_EQ(report.find("FAILED"), std::string::npos) << report;
+}
+
+// No geometry has a negative slope.
+TEST(VerifyOps, CatchesAKernelThatIsWrongAtOtherSettings) {
+  const auto offer = [](const Site& site, int) -> Offer {
+    if (site.op().name != "leaky_relu") return Refusal{"only leaky_relu"};
+    return make_plan(
+        "own.leaky_relu",
+        [n = site.output().count(), slope = static_cast<float>(site.fields().number("slope"))](const Io& io) {
+          for (std::int64_t i = 0; i < n; ++i)
+            io.out<float>(0)[i] = std::max(io.in<float>(0)[i], std::abs(slope) * io.in<float>(0)[i]);
+        });
+  };
+  const std::string report =
+      report_on(offer, {.select = "L and slope and 0.6", .ops = {"leaky_relu"}}).to_string();
+  EXPECT_NE(report.find("FAILED L leaky_relu own f32"), std::string::npos) << report;
+  EXPECT_NE(report.find("slope -0.6"), std::string::npos) << report;
 }
 
 // What has to look at x once more cannot lie over it.
