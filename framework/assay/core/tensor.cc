@@ -1,5 +1,7 @@
 #include "assay/core/tensor.h"
 
+#include <sys/mman.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -74,13 +76,22 @@ To cast(const From& x) {
   }
 }
 
+// Kernels stream through a large block in several places at once, and a small page of each is soon forgotten.
+constexpr std::size_t kHugePage = std::size_t{1} << 21, kLargeBlock = 2 * kHugePage;
+
 }  // namespace
 
 void* allocate_aligned(std::size_t bytes) {
+  const bool large = bytes >= kLargeBlock;
+  const std::size_t alignment = large ? kHugePage : kAlignment;
   const std::size_t rounded = (std::max<std::size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
-  void* memory = rounded >= bytes ? std::aligned_alloc(kAlignment, rounded) : nullptr;
-  if (memory == nullptr)
+  void* memory = nullptr;
+  if (rounded < bytes || posix_memalign(&memory, alignment, rounded) != 0)
     throw Error("out of memory: " + std::to_string(bytes) + " bytes could not be allocated");
+#ifdef MADV_HUGEPAGE
+  // Before the first touch. A wish: where the system has none to give, nothing is lost.
+  if (large) (void)madvise(memory, rounded, MADV_HUGEPAGE);
+#endif
   std::memset(memory, 0, rounded);
   return memory;
 }
