@@ -61,8 +61,11 @@ Outcome check_poison(const KernelCase& subject, std::uint64_t seed, const Execut
     }
     // What looks at an input once more, for a NaN that the rest has lost, may find its own result there.
     if (!subject.kernel.plan.in_place.empty()) {
-      const std::vector<Tensor> nans =
-          make_inputs(*subject.geometry, subject.dtype, {.fill = Fill::nans, .seed = seed});
+      std::vector<Tensor> nans = make_inputs(*subject.geometry, subject.dtype, a);
+      for (const InPlace& pair : subject.kernel.plan.in_place) {
+        const auto i = static_cast<std::size_t>(pair.input);
+        nans[i] = make_input(*subject.geometry, i, subject.dtype, {.fill = Fill::nans, .seed = seed});
+      }
       for (std::string& finding : run_watched(subject.kernel, nans, nans, execute).findings)
         watched.findings.push_back("with NaN among the inputs, " + std::move(finding));
     }
