@@ -10,8 +10,8 @@ namespace {
 // The op on numbers of `dtype` in place of real ones; nothing where it takes real ones alone. (Values know
 // where their graph lies.)
 std::unique_ptr<const OpSite> site_on(const OpTable& ops, const OpDef& op, const Case& c, DType dtype) {
-  auto made = std::make_unique<OpSite>(Graph(ops), std::vector<Value>{}, std::vector<Value>{},
-                                       complete(op.fields, c.fields, "op '" + op.name + "'"));
+  auto made = std::make_unique<OpSite>(
+      OpSite{Graph(ops), {}, {}, complete(op.fields, c.fields, "op '" + op.name + "'")});
   OpSite& site = *made;
   for (const CaseInput& input : c.inputs) {
     if (input.domain != Domain::real && input.domain != Domain::index) return nullptr;

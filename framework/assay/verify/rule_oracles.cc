@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ranges>
 #include <utility>
 
 #include "assay/core/error.h"
@@ -28,6 +27,12 @@ std::span<const Quad> quads(const Values& values, Value value) {
 }
 
 std::string text(const Quad& x) { return x.to_string(20); }
+
+std::vector<std::size_t> keys_of(const std::map<std::size_t, Tensor>& tensors) {
+  std::vector<std::size_t> keys;
+  for (const auto& [key, tensor] : tensors) keys.push_back(key);
+  return keys;
+}
 
 }  // namespace
 
@@ -65,14 +70,8 @@ Tensor RuleCase::random(const Shape& shape, std::uint64_t stream) const {
   return make_input({"", {{shape}}}, 0, DType::quad, {.seed = seed_ + (stream << 32)});
 }
 
-std::vector<std::size_t> RuleCase::inputs() const {
-  const auto keys = std::views::keys(directions_);
-  return {keys.begin(), keys.end()};
-}
-std::vector<std::size_t> RuleCase::outputs() const {
-  const auto keys = std::views::keys(cotangents_);
-  return {keys.begin(), keys.end()};
-}
+std::vector<std::size_t> RuleCase::inputs() const { return keys_of(directions_); }
+std::vector<std::size_t> RuleCase::outputs() const { return keys_of(cotangents_); }
 void RuleCase::keep_input(std::size_t input) {
   std::erase_if(directions_, [&](const auto& entry) { return entry.first != input; });
 }
