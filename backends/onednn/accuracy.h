@@ -13,6 +13,8 @@
 #include <optional>
 #include <string_view>
 
+#include "assay/program/backend.h"
+
 namespace assay::onednn {
 
 /// |computed − exact| ≤ max(ulp · ulp(exact), absolute).
@@ -20,6 +22,7 @@ struct Contract {
   std::string_view op;
   double ulp = 0.0;       ///< 0: correctly rounded
   double absolute = 0.0;  ///< of an exact result whose magnitude is below absolute / ulp(exact)
+  bool keeps_nan = true;
 };
 
 /// e^x where x ≤ 0, as softmax and the logistic function use it: 0 below −86.99, where the result is still a
@@ -30,7 +33,7 @@ inline constexpr double kExpAbsolute = 0x1p-125;
 inline constexpr std::array<Contract, 14> kContracts{{
     {"abs"},
     {"sqrt"},
-    {"relu"},
+    {"relu", 0.0, 0.0, false},
     {"relu_grad"},
     {"leaky_relu"},
     {"leaky_relu_grad"},
@@ -78,6 +81,14 @@ inline std::optional<Contract> contract_of(std::string_view op) {
     if (contract.op == op) return contract;
   }
   return std::nullopt;
+}
+
+/// What a kernel promises that evaluates `function` alone or last. REQUIRES: it has a contract.
+inline void promise(Accuracy& accuracy, std::string_view function) {
+  const Contract contract = *contract_of(function);
+  accuracy.ulp = contract.ulp;
+  accuracy.absolute = contract.absolute;
+  accuracy.keeps_nan = contract.keeps_nan;
 }
 
 inline std::optional<std::string_view> defect_of(std::string_view op) {

@@ -133,11 +133,8 @@ Offer offer_conv2d(Context& context, const Site& site) {
       return plan_of(context, name, primitive, operands, DNNL_ARG_DST);
     });
   });
-  if (Plan* plan = std::get_if<Plan>(&offer); plan != nullptr && activation) {
-    const Contract contract = *contract_of(site.ops[1].op->name);
-    plan->accuracy.ulp = contract.ulp;
-    plan->accuracy.absolute = contract.absolute;
-  }
+  if (Plan* plan = std::get_if<Plan>(&offer); plan != nullptr && activation)
+    promise(plan->accuracy, site.ops[1].op->name);
   return offer;
 }
 

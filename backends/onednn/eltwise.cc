@@ -65,10 +65,7 @@ Offer offer_at(const Context& context, const Site& site, const Function& functio
   }
   Offer offer = sequence.plan(site.op().name);
   if (Plan* plan = std::get_if<Plan>(&offer)) {
-    const Contract contract = *contract_of(site.op().name);
-    plan->accuracy.ulp = contract.ulp;
-    plan->accuracy.absolute = contract.absolute;
-    plan->accuracy.keeps_nan = site.op().name != "relu";  // its maximum with 0 is 0
+    promise(plan->accuracy, site.op().name);
     plan->in_place = {{0, 0}};
     lie_in(*plan, site, where.layout);
   }

@@ -70,11 +70,7 @@ Offer offer_linear(Context& context, const Site& site) {
   plan->inputs.resize(site.inputs.size());
   plan->inputs[1] = context.layouts.intern(weights);
   plan->outputs.resize(1);
-  if (activation) {
-    const Contract contract = *contract_of(site.ops[1].op->name);
-    plan->accuracy.ulp = contract.ulp;
-    plan->accuracy.absolute = contract.absolute;
-  }
+  if (activation) promise(plan->accuracy, site.ops[1].op->name);
   return offer;
 }
 

@@ -1,5 +1,6 @@
 // Batch and layer normalisation, forward and backward. Batch normalisation takes images in whatever layout
 // they lie.
+#include "backends/onednn/accuracy.h"
 #include "backends/onednn/context.h"
 #include "backends/onednn/sequence.h"
 
@@ -40,6 +41,11 @@ Offer in_image_layout(const Context& context, const Site& site, std::initializer
   return lay_out(make(canonical_image(site.input(*images.begin()).shape)), {});
 }
 
+Offer with_relu(Offer offer, bool relu) {
+  if (Plan* plan = std::get_if<Plan>(&offer); plan != nullptr && relu) promise(plan->accuracy, "relu");
+  return offer;
+}
+
 // Alone, or with relu behind it.
 Offer offer_batch_norm(const Context& context, const Site& site) {
   const bool relu = site.ops.size() == 2;
@@ -55,7 +61,7 @@ Offer offer_batch_norm(const Context& context, const Site& site) {
       arguments.emplace_back(DNNL_ARG_WORKSPACE,
                              sequence.scratch(argument_desc(primitive, DNNL_ARG_WORKSPACE)));
     sequence.add(primitive, arguments);
-    return sequence.plan(relu ? "batch_norm+relu" : "batch_norm");
+    return with_relu(sequence.plan(relu ? "batch_norm+relu" : "batch_norm"), relu);
   });
 }
 
@@ -70,7 +76,7 @@ Offer offer_batch_norm_inference(const Context& context, const Site& site) {
                   {DNNL_ARG_MEAN, Buffer::input(3)},
                   {DNNL_ARG_VARIANCE, Buffer::input(4)},
                   {DNNL_ARG_DST, Buffer::output(0)}});
-    return sequence.plan(relu ? "batch_norm_inference+relu" : "batch_norm_inference");
+    return with_relu(sequence.plan(relu ? "batch_norm_inference+relu" : "batch_norm_inference"), relu);
   });
 }
 

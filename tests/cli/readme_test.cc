@@ -82,18 +82,19 @@ std::string python_of(const std::vector<MarkdownBlock>& blocks, bool marked) {
   return script;
 }
 
-// tools/test installs it wherever the distribution has it.
-bool has_pytorch() {
-  return std::filesystem::exists(kPython) && run_process(kPython, {"-c", "import torch"}).exit_code == 0;
-}
-bool could_have_pytorch() {
-  return run_process("/usr/bin/apt-cache", {"show", "python3-torch"}).exit_code == 0;
-}
+// What runs PyTorch, which tools/test installs wherever the distribution has it.
+class ReadmeWithPyTorch : public Readme {
+ protected:
+  void SetUp() override {
+    const bool present =
+        std::filesystem::exists(kPython) && run_process(kPython, {"-c", "import torch"}).exit_code == 0;
+    if (!present && run_process("/usr/bin/apt-cache", {"show", "python3-torch"}).exit_code != 0)
+      GTEST_SKIP() << "this distribution has no python3-torch";
+    ASSAY_NEEDS(present, "python3-torch");
+  }
+};
 
-TEST_F(Readme, ThePyTorchLoaderReadsTheWeights) {
-  const bool present = has_pytorch();
-  if (!present && !could_have_pytorch()) GTEST_SKIP() << "this distribution has no python3-torch";
-  ASSAY_NEEDS(present, "python3-torch");
+TEST_F(ReadmeWithPyTorch, ThePyTorchLoaderReadsTheWeights) {
   std::string script = python_of(blocks_, true);
   ASSERT_NE(script.find("def load_weights(path):"), std::string::npos);
   script +=
@@ -115,10 +116,7 @@ TEST_F(Readme, ThePyTorchLoaderReadsTheWeights) {
   }
 }
 
-TEST_F(Readme, PyTorchsGradientsAreJudged) {
-  const bool present = has_pytorch();
-  if (!present && !could_have_pytorch()) GTEST_SKIP() << "this distribution has no python3-torch";
-  ASSAY_NEEDS(present, "python3-torch");
+TEST_F(ReadmeWithPyTorch, PyTorchsGradientsAreJudged) {
   const std::string experiment = "experiments/seed/worked_example.yaml";
   expect(0, {"trace", experiment, "-o", "trace.npz"});
   std::string script = python_of(blocks_, false);

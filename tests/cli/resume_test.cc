@@ -168,10 +168,18 @@ TEST_F(Resume, TakesNothingThatWouldMakeItAnotherRun) {
       << "a run that is done is told again";
 }
 
+// What watches a run's system calls, or makes them fail.
+class ResumeTraced : public Resume {
+ protected:
+  void SetUp() override {
+    Resume::SetUp();
+    ASSAY_NEEDS(std::filesystem::exists(kStrace), "strace");
+    if (!may_trace()) GTEST_SKIP() << "strace may not trace here";
+  }
+};
+
 // A checkpoint that outlives a loss of power is of no use without the record that it belongs to.
-TEST_F(Resume, TheRecordIsOnTheDiskBeforeTheFirstCheckpoint) {
-  ASSAY_NEEDS(std::filesystem::exists(kStrace), "strace");
-  if (!may_trace()) GTEST_SKIP() << "strace may not trace here";
+TEST_F(ResumeTraced, TheRecordIsOnTheDiskBeforeTheFirstCheckpoint) {
   ASSERT_EQ(traced_run({"-y", "-e", "trace=fsync,rename"}).exit_code, 0);
   const std::string calls = contents(folder_ / "strace.log");
   const std::size_t checkpoint = calls.find("/checkpoints/step-");
@@ -186,9 +194,7 @@ TEST_F(Resume, TheRecordIsOnTheDiskBeforeTheFirstCheckpoint) {
 
 // Every system call by which a run changes its folder fails once, or is the last one before a kill: the run
 // ends with an error or is gone, and what it left is continued as if nothing had been.
-TEST_F(Resume, AfterAFaultInAnySystemCall) {
-  ASSAY_NEEDS(std::filesystem::exists(kStrace), "strace");
-  if (!may_trace()) GTEST_SKIP() << "strace may not trace here";
+TEST_F(ResumeTraced, AfterAFaultInAnySystemCall) {
   std::string text = contents(experiment_);
   text.replace(text.find("epochs: 40, batch_size: 4"), 25, "epochs: 3, batch_size: 60");
   text.replace(text.find("every: 100"), 10, "every: 5");

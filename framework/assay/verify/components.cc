@@ -26,12 +26,6 @@ std::vector<Quad> quads_of(const KnownTensor& tensor) {
   return numbers;
 }
 
-Tensor tensor_of(const KnownTensor& known, DType dtype) {
-  std::vector<double> values;
-  for (const Quad& number : quads_of(known)) values.push_back(static_cast<double>(number));
-  return Tensor::of(dtype, known.shape, values);
-}
-
 // A graph in quad with what is bound to its inputs and states.
 struct Built {
   explicit Built(const OpTable& ops) : graph(ops) {}

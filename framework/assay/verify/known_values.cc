@@ -35,12 +35,6 @@ Case case_of(const OpDef& op, const std::vector<KnownTensor>& inputs, const Fiel
   return result;
 }
 
-Tensor tensor_of(const KnownTensor& known, DType dtype) {
-  std::vector<double> values;
-  for (const std::string& number : numbers_of(known)) values.push_back(std::strtod(number.c_str(), nullptr));
-  return Tensor::of(dtype, known.shape, values);
-}
-
 std::vector<Tensor> inputs_of(const Case& c, const std::vector<KnownTensor>& known, DType dtype) {
   std::vector<Tensor> inputs;
   for (std::size_t i = 0; i < known.size(); ++i)
@@ -127,6 +121,12 @@ std::vector<std::string> numbers_of(const KnownTensor& tensor) {
     throw Error(
         fmt::format("a known value of shape {} has {} numbers", tensor.shape.to_string(), numbers.size()));
   return numbers;
+}
+
+Tensor tensor_of(const KnownTensor& known, DType dtype) {
+  std::vector<double> values;
+  for (const std::string& number : numbers_of(known)) values.push_back(std::strtod(number.c_str(), nullptr));
+  return Tensor::of(dtype, known.shape, values);
 }
 
 const std::vector<KnownValue>& known_values() {

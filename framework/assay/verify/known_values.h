@@ -21,6 +21,7 @@ struct KnownTensor {
 
 /// Throws Error where they are not as many as the shape has.
 std::vector<std::string> numbers_of(const KnownTensor& tensor);
+Tensor tensor_of(const KnownTensor& known, DType dtype);
 
 struct KnownValue {
   std::string op;

@@ -78,7 +78,7 @@ Outcome check_nans(const KernelCase& subject, std::uint64_t seed) {
   const Draw nans{.fill = Fill::nans, .seed = seed};
   std::vector<Tensor> inputs = make_inputs(c, subject.dtype, nans);
   // Which piece a gradient is of, a comparison says, and NaN lies on either side.
-  if (subject.op->name.ends_with("_grad")) {
+  if (is_gradient(*subject.op)) {
     inputs = make_inputs(c, subject.dtype, {.seed = seed});
     inputs.front() = make_input(c, 0, subject.dtype, nans);
   }

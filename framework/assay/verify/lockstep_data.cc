@@ -26,8 +26,6 @@ void add_small_and_large(const KernelCase& kernel, std::uint64_t seed, std::vect
   add(f32 ? 115 : 1010);
 }
 
-bool is_gradient(const OpDef& op) { return op.name.ends_with("_grad"); }
-
 // Of an activation: dy, and x or y.
 bool is_activation_gradient(const KernelCase& kernel) {
   const std::string& name = kernel.op->name;

@@ -121,15 +121,17 @@ Site ChainSite::site() const { return make_site(graph, nodes).site; }
 
 namespace {
 
-// The operand that takes the value before an op in a chain: the gradient of an update, or the first.
-std::size_t usual_place(const OpDef& op) {
-  const auto gradient = std::ranges::find(op.inputs, "g");
-  return gradient == op.inputs.end() ? 0 : static_cast<std::size_t>(gradient - op.inputs.begin());
-}
-
 bool is_update(const OpDef& op) { return std::ranges::find(op.inputs, "g") != op.inputs.end(); }
 
+// The operand that takes the value before an op in a chain: the gradient of an update, or the first.
+std::size_t usual_place(const OpDef& op) {
+  if (!is_update(op)) return 0;
+  return static_cast<std::size_t>(std::ranges::find(op.inputs, "g") - op.inputs.begin());
+}
+
 }  // namespace
+
+bool is_gradient(const OpDef& op) { return op.name.ends_with("_grad"); }
 
 std::vector<std::size_t> other_places(const OpDef& op) {
   std::vector<std::size_t> places;

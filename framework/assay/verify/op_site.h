@@ -49,6 +49,10 @@ ChainSite make_chain_site(const OpTable& ops, const OpDef& first, const std::vec
 /// The operands of an op behind that could take the value, too.
 std::vector<std::size_t> other_places(const OpDef& op);
 
+/// Whether the op is the derivative of another one, by its name: "relu_grad", whose first input is a
+/// cotangent.
+bool is_gradient(const OpDef& op);
+
 /// The dtype of a case's input when real ones have `dtype`.
 DType dtype_of(const CaseInput& input, DType dtype);
 
