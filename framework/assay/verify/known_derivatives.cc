@@ -1,5 +1,6 @@
 // Known derivatives where a function has none, or only a limit: at its kinks, on ties, at a base of 0. What
-// stands there is a convention, so that nothing but a table can say what is right; it is PyTorch's.
+// stands there is a convention, so that nothing but a table can say what is right; it is PyTorch's
+// (the numbers below are 1.13's, but for hard_swish at ±3, where that goes on with the parabola: −½ and 1½).
 #include "assay/verify/known_values.h"
 
 namespace assay::verify {
