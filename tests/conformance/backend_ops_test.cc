@@ -28,7 +28,7 @@ TEST(AllocationCount, SeesAnAllocation) {
   EXPECT_EQ(count.value(), 1) << allocated.size();
 }
 
-using testing::ForcedIsa;
+using test::ForcedIsa;
 
 struct Subject {
   std::string backend;

@@ -7,7 +7,7 @@
 
 #include "assay/core/isa.h"
 
-namespace assay::testing {
+namespace assay::test {
 
 class ForcedIsa {
  public:
@@ -25,4 +25,4 @@ class ForcedIsa {
   std::optional<std::string> before_;
 };
 
-}  // namespace assay::testing
+}  // namespace assay::test

@@ -16,7 +16,7 @@
 #include "assay/program/program.h"
 #include "assay/registry/registry.h"
 
-namespace assay::testing {
+namespace assay::test {
 
 /// Integers in [-4, 4], of which sums are exact as long as they stay below 2^24.
 inline Tensor integers(const Spec& spec, std::uint64_t seed) {
@@ -127,4 +127,4 @@ class BackendRunner {
   std::vector<Placement> placements_;
 };
 
-}  // namespace assay::testing
+}  // namespace assay::test

@@ -56,7 +56,7 @@ TEST(Random, ManyNormalsAreTheSameBitsOnEveryInstructionSet) {
   const RandomStream stream{0x123456789abcdef0, 77};
   for (Isa isa : all_isas()) {
     if (!is_supported(isa)) continue;
-    const testing::ForcedIsa forced(isa);
+    const test::ForcedIsa forced(isa);
     for (std::size_t count : {0u, 1u, 63u, 64u, 65u, 1000u}) {
       std::vector<double> many(count);
       random_normals(stream, 3, 4, 0xffffff00u, many);

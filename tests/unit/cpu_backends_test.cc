@@ -15,9 +15,9 @@
 namespace assay {
 namespace {
 
-using testing::integers;
-using testing::reals;
-using testing::same_bits;
+using test::integers;
+using test::reals;
+using test::same_bits;
 
 struct Subject {
   std::string backend;
@@ -32,8 +32,8 @@ class CpuBackends : public ::testing::TestWithParam<Subject> {
     ASSAY_NEEDS(runner_.select(GetParam().backend, 2), GetParam().backend << " in this build");
   }
 
-  std::optional<testing::ForcedIsa> forced_;
-  testing::BackendRunner runner_;
+  std::optional<test::ForcedIsa> forced_;
+  test::BackendRunner runner_;
 };
 
 // Rows of c that are not those of the product a b, found by Freivalds (1977): c x = a (b x) for random
@@ -146,7 +146,7 @@ INSTANTIATE_TEST_SUITE_P(, CpuBackends, ::testing::ValuesIn(subjects()), [](cons
 });
 
 TEST(EigenRefusals, SayInWordsWhatItDoesNotCompute) {
-  testing::BackendRunner runner;
+  test::BackendRunner runner;
   ASSAY_NEEDS(runner.select("eigen", 1), "eigen in this build");
   const Shape shape{2, 3};
   runner.expect_refusal("exp", {{DType::quad, shape}}, {},
@@ -156,7 +156,7 @@ TEST(EigenRefusals, SayInWordsWhatItDoesNotCompute) {
 }
 
 TEST(OpenmpRefusals, SayInWordsWhatItDoesNotCompute) {
-  testing::BackendRunner runner;
+  test::BackendRunner runner;
   ASSAY_NEEDS(runner.select("openmp", 1), "openmp in this build");
   runner.expect_refusal("sum", {{DType::quad, Shape{2, 3}}}, {},
                         "dtype quad (the openmp backend computes in f32 and f64)");

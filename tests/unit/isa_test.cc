@@ -12,7 +12,7 @@
 namespace assay {
 namespace {
 
-using testing::ForcedIsa;
+using test::ForcedIsa;
 
 TEST(Isa, TheWidestSupportedOneIsTheDefault) {
   const ForcedIsa unset(nullptr);

@@ -16,9 +16,9 @@ namespace assay {
 namespace {
 
 using ::testing::HasSubstr;
-using testing::integers;
-using testing::reals;
-using testing::same_bits;
+using test::integers;
+using test::reals;
+using test::same_bits;
 using Integers = std::vector<std::int64_t>;
 
 class OpenmpBackend : public ::testing::TestWithParam<Isa> {
@@ -40,8 +40,8 @@ class OpenmpBackend : public ::testing::TestWithParam<Isa> {
     EXPECT_TRUE(same_bits(got[0], want[0])) << op << " of " << inputs[0].spec().to_string();
   }
 
-  std::optional<testing::ForcedIsa> forced_;
-  testing::BackendRunner runner_;
+  std::optional<test::ForcedIsa> forced_;
+  test::BackendRunner runner_;
 };
 
 std::vector<Tensor> list(Tensor tensor) {

@@ -34,7 +34,7 @@ class Contracts : public ::testing::TestWithParam<Isa> {};
 
 TEST_P(Contracts, AreKept) {
   if (!is_supported(GetParam())) GTEST_SKIP() << "this processor has no " << name_of(GetParam());
-  const testing::ForcedIsa forced(GetParam());
+  const test::ForcedIsa forced(GetParam());
   Registry registry;
   register_builtin(registry);
   const verify::ContractReport report = verify::verify_contracts(registry, {.stride = kCoarseStride});
