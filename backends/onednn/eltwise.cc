@@ -73,6 +73,7 @@ Offer offer_at(const Context& context, const Site& site, const Function& functio
 }
 
 Offer offer_eltwise(const Context& context, const Site& site) {
+  if (site.ops.size() > 1) return Refusal{"another op behind it"};
   const Function& function = functions().find(site.op().name)->second;
   if (!has_fused_multiply_add() && needs_fused_multiply_add(site.op().name)) {
     return Refusal{"without fused multiply-add (AVX2) oneDNN's exponential is off by 68 ulp"};

@@ -2,6 +2,7 @@
 // they lie.
 #include "backends/onednn/accuracy.h"
 #include "backends/onednn/context.h"
+#include "backends/onednn/isa/loops.h"
 #include "backends/onednn/sequence.h"
 
 namespace assay::onednn {
@@ -98,6 +99,44 @@ Offer offer_batch_norm_grad(const Context& context, const Site& site) {
   });
 }
 
+// Behind relu_grad, whose y is the second input: by a loop of the backend's own, on images in blocks.
+Offer offer_gated_batch_norm_grad(Context& context, const Site& site) {
+  if (site.ops.size() == 1) return Refusal{"no gradient of batch normalisation behind it"};
+  if (site.ops[1].operands[0].op != 0) return Refusal{"relu_grad of another operand than the cotangent"};
+  const Shape& shape = site.output().shape;
+  std::optional<ImageFormat> format;
+  Layout layout;
+  for (const std::size_t i : {0, 1, 2}) {
+    const MemoryDesc* const own = context.layouts.find(site.inputs[i].layout);
+    if (own == nullptr || shape.rank() != 4) continue;
+    const auto found = image_format_of(*own);
+    if (found != ImageFormat::blocked8 && found != ImageFormat::blocked16) continue;
+    format = found;
+    layout = site.inputs[i].layout;
+    break;
+  }
+  if (!format) return Refusal{"gradients of relu and batch normalisation in one, of images not in blocks"};
+  BatchNormalization b{.images = shape[0],
+                       .channels = shape[1],
+                       .lanes = *format == ImageFormat::blocked16 ? 16 : 8,
+                       .points = shape[2] * shape[3],
+                       .epsilon = static_cast<float>(site.ops[1].fields->number("epsilon")),
+                       .threads = context.threads};
+  const Loops own = loops();
+  if (b.lanes % own.width != 0) return Refusal{"blocks of channels narrower than a register"};
+  Plan plan =
+      make_plan("onednn.relu_grad+batch_norm_grad.loop", [b, run = own.gated_batch_norm_grad](const Io& io) {
+        run(b, io.in<float>(0), io.in<float>(1), io.in<float>(2), io.in<float>(3), io.in<float>(4),
+            io.in<float>(5), io.out<float>(0), io.out<float>(1), io.out<float>(2),
+            static_cast<float*>(io.scratch));
+      });
+  plan.inputs = {layout, layout, layout, {}, {}, {}};
+  plan.outputs = {layout, {}, {}};
+  plan.scratch_bytes = static_cast<std::size_t>(b.scratch_elements()) * sizeof(float);
+  plan.in_place = {{0, 0}, {0, 1}, {0, 2}};
+  return plan;
+}
+
 // x [B…, D…] as [rows, length], normalised over the last.
 MemoryDesc rows_of(const Site& site, const Shape& x) {
   const int axis = static_cast<int>(site.fields().integer("axis"));
@@ -142,6 +181,9 @@ void add_normalization_kernels(KernelTable& kernels, Context& context) {
   add("batch_norm", offer_batch_norm);
   add("batch_norm_inference", offer_batch_norm_inference);
   add("batch_norm_grad", offer_batch_norm_grad);
+  kernels.add(
+      "relu_grad", [&context](const Site& site) { return offer_gated_batch_norm_grad(context, site); },
+      "onednn");
   add("layer_norm", offer_layer_norm);
   add("layer_norm_grad", offer_layer_norm_grad);
 }

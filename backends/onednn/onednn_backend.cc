@@ -50,7 +50,8 @@ class OnednnBackend final : public Backend {
                  {"conv2d + activation", {{"conv2d"}, activations}},
                  {"batch normalisation + relu", {{"batch_norm", "batch_norm_inference"}, {"relu"}}},
                  descent_pattern(),
-                 {"gradient of max_pool2d after relu", {{"max_pool2d_grad"}, {"relu_grad"}}}};
+                 {"gradient of max_pool2d after relu", {{"max_pool2d_grad"}, {"relu_grad"}}},
+                 {"gradient of relu after batch normalisation", {{"relu_grad"}, {"batch_norm_grad"}}}};
   }
 
   std::string_view name() const noexcept override { return "onednn"; }

@@ -50,7 +50,8 @@ Plan plan_activation(const Site& site, const Target<T>& target, const Activation
 }
 
 template <class T>
-Plan plan_gradient(const Site& site, const Target<T>& target, const Activation& activation) {
+Offer plan_gradient(const Site& site, const Target<T>& target, const Activation& activation) {
+  if (site.ops.size() > 1) return Refusal{"another op behind the gradient of an activation"};
   Plan plan =
       make_plan(target.implementation("lanes"),
                 [run = target.kernels.activation_grad[static_cast<int>(activation.kind)],

@@ -74,10 +74,12 @@ struct Kernels {
   WinogradPlan (*plan_winograd_grad_weight)(const Convolution& shape, int threads);
   void (*winograd_grad_weight)(const WinogradPlan& plan, const T* dy, const T* x, T* dweight, void* scratch);
 
-  // Pooling; `index` is an element's place in its plane of x.
+  // Pooling; `index` is an element's place in its plane of x. `gate`, null or like dx, is the output of a
+  // relu behind x: dx is passed on through its derivative, too.
   PoolingPlan (*plan_pooling)(const Pooling& shape, int threads);
   void (*max_pool2d)(const PoolingPlan& plan, const T* x, T* y, std::int32_t* index, void* scratch);
-  void (*max_pool2d_grad)(const PoolingPlan& plan, const T* dy, const std::int32_t* index, T* dx);
+  void (*max_pool2d_grad)(const PoolingPlan& plan, const T* dy, const std::int32_t* index, const T* gate,
+                          T* dx);
   void (*max_pool2d_gather)(const PoolingPlan& plan, const T* x, const std::int32_t* index, T* y);
   void (*avg_pool2d)(const PoolingPlan& plan, const T* x, T* y, void* scratch);
   void (*avg_pool2d_grad)(const PoolingPlan& plan, const T* dy, T* dx);
@@ -113,16 +115,17 @@ struct Kernels {
                                      const std::int32_t* labels, T* dlogits, int threads);
 
   // Normalisation of x [batch, channels, points] by statistics over a reduction of it, and of rows of x
-  // [rows, width]; the gradients take the statistics as the forward kernels gave them. y may be x; dx may be
-  // dy or x. Scratch: a table with an element per channel or row (4 in batch_norm_grad, none in layer_norm),
+  // [rows, width]; the gradients take the statistics as the forward kernels gave them. `relu`: y goes through
+  // it; `gate`, null or like dy: its output, and dy is the cotangent of that. y may be x; dx may be dy, gate
+  // or x. Scratch: a table with an element per channel or row (4 in batch_norm_grad, none in layer_norm),
   // then that of the reduction, of two sums at a time in the gradients.
   void (*batch_norm)(const Reduction& statistics, const Around&, T epsilon, const T* x, const T* weight,
-                     const T* bias, T* y, T* mean, T* variance, void* scratch, int threads);
-  void (*batch_norm_grad)(const Reduction& statistics, const Around&, T epsilon, const T* dy, const T* x,
-                          const T* weight, const T* mean, const T* variance, T* dx, T* dweight, T* dbias,
-                          void* scratch, int threads);
+                     const T* bias, bool relu, T* y, T* mean, T* variance, void* scratch, int threads);
+  void (*batch_norm_grad)(const Reduction& statistics, const Around&, T epsilon, const T* dy, const T* gate,
+                          const T* x, const T* weight, const T* mean, const T* variance, T* dx, T* dweight,
+                          T* dbias, void* scratch, int threads);
   void (*batch_norm_inference)(const Around&, T epsilon, const T* x, const T* weight, const T* bias,
-                               const T* mean, const T* variance, T* y, void* scratch, int threads);
+                               const T* mean, const T* variance, bool relu, T* y, void* scratch, int threads);
   void (*layer_norm)(const Around& rows, T epsilon, const T* x, const T* weight, const T* bias, T* y, T* mean,
                      T* variance, int threads);
   void (*layer_norm_grad)(const Reduction& columns, const Around& rows, T epsilon, const T* dy, const T* x,

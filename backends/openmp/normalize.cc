@@ -1,4 +1,5 @@
-// Offers for batch and layer normalisation and their gradients.
+// Offers for batch and layer normalisation and their gradients, and for batch normalisation with relu behind
+// it.
 #include <algorithm>
 #include <vector>
 
@@ -51,42 +52,59 @@ T epsilon_of(const Site& site) {
 template <class T>
 Plan plan_batch_norm(const Site& site, const Target<T>& target) {
   const Channels c(site.input(0).shape);
+  const bool relu = site.ops.size() == 2;
   Plan plan = make_plan(target.implementation("two_pass"),
-                        [c, epsilon = epsilon_of<T>(site), run = target.kernels.batch_norm,
+                        [c, epsilon = epsilon_of<T>(site), relu, run = target.kernels.batch_norm,
                          threads = target.threads](const Io& io) {
-                          run(c.statistics, c.around, epsilon, io.in<T>(0), io.in<T>(1), io.in<T>(2),
+                          run(c.statistics, c.around, epsilon, io.in<T>(0), io.in<T>(1), io.in<T>(2), relu,
                               io.out<T>(0), io.out<T>(1), io.out<T>(2), io.scratch, threads);
                         });
+  if (relu) plan.implementation += "+relu";
   plan.in_place = {{0, 0}};
   plan.scratch_bytes = c.scratch_bytes(1, 1, site.output().dtype);
   plan.accuracy.height = height_of(c, target);
   return plan;
 }
 
+// Alone, or behind relu_grad, whose y is the second input then.
 template <class T>
 Plan plan_batch_norm_grad(const Site& site, const Target<T>& target) {
-  const Channels c(site.input(1).shape);
-  Plan plan = make_plan(target.implementation("two_pass"), [c, epsilon = epsilon_of<T>(site),
-                                                            run = target.kernels.batch_norm_grad,
-                                                            threads = target.threads](const Io& io) {
-    run(c.statistics, c.around, epsilon, io.in<T>(0), io.in<T>(1), io.in<T>(2), io.in<T>(3), io.in<T>(4),
-        io.out<T>(0), io.out<T>(1), io.out<T>(2), io.scratch, threads);
-  });
+  const bool gated = site.ops.size() == 2;
+  const Channels c(site.output().shape);
+  Plan plan = make_plan(target.implementation("two_pass"),
+                        [c, epsilon = static_cast<T>(site.ops.back().fields->number("epsilon")), gated,
+                         run = target.kernels.batch_norm_grad, threads = target.threads](const Io& io) {
+                          const std::size_t x = gated ? 2 : 1;
+                          run(c.statistics, c.around, epsilon, io.in<T>(0), gated ? io.in<T>(1) : nullptr,
+                              io.in<T>(x), io.in<T>(x + 1), io.in<T>(x + 2), io.in<T>(x + 3), io.out<T>(0),
+                              io.out<T>(1), io.out<T>(2), io.scratch, threads);
+                        });
+  if (gated) plan.implementation += "+relu_grad";
   plan.in_place = {{0, 0}, {0, 1}};
+  if (gated) plan.in_place.push_back({0, 2});
   plan.scratch_bytes = c.scratch_bytes(4, 2, site.output().dtype);
   plan.accuracy.height = height_of(c, target);
   return plan;
 }
 
 template <class T>
+Offer plan_gated_batch_norm_grad(const Site& site, const Target<T>& target) {
+  if (site.ops.size() == 1) return Refusal{"no gradient of batch normalisation behind it"};
+  if (site.ops[1].operands[0].op != 0) return Refusal{"relu_grad of another operand than the cotangent"};
+  return plan_batch_norm_grad(site, target);
+}
+
+template <class T>
 Plan plan_batch_norm_inference(const Site& site, const Target<T>& target) {
   const Channels c(site.input(0).shape);
+  const bool relu = site.ops.size() == 2;
   Plan plan = make_plan(target.implementation("lanes"),
-                        [around = c.around, epsilon = epsilon_of<T>(site),
+                        [around = c.around, epsilon = epsilon_of<T>(site), relu,
                          run = target.kernels.batch_norm_inference, threads = target.threads](const Io& io) {
                           run(around, epsilon, io.in<T>(0), io.in<T>(1), io.in<T>(2), io.in<T>(3),
-                              io.in<T>(4), io.out<T>(0), io.scratch, threads);
+                              io.in<T>(4), relu, io.out<T>(0), io.scratch, threads);
                         });
+  if (relu) plan.implementation += "+relu";
   plan.in_place = {{0, 0}};
   plan.scratch_bytes = static_cast<std::size_t>(c.around.extent) * sizeof(T);
   return plan;
@@ -132,6 +150,8 @@ void add_normalization_offers(Offers& offers) {
   offers.add("batch_norm", []<class T>(const Site& s, const Target<T>& t) { return plan_batch_norm(s, t); });
   offers.add("batch_norm_grad",
              []<class T>(const Site& s, const Target<T>& t) { return plan_batch_norm_grad(s, t); });
+  offers.add("relu_grad",
+             []<class T>(const Site& s, const Target<T>& t) { return plan_gated_batch_norm_grad(s, t); });
   offers.add("batch_norm_inference",
              []<class T>(const Site& s, const Target<T>& t) { return plan_batch_norm_inference(s, t); });
   offers.add("layer_norm", []<class T>(const Site& s, const Target<T>& t) { return plan_layer_norm(s, t); });

@@ -32,7 +32,11 @@ class OpenmpBackend final : public Backend {
     openmp::add_movement_offers(offers);
     const auto activations = openmp::fusible_activations();
     const std::vector<std::string> last(activations.begin(), activations.end());
-    patterns_ = {{"product and activation", {{"linear", "conv2d"}, last}}, descent_pattern()};
+    patterns_ = {{"product and activation", {{"linear", "conv2d"}, last}},
+                 {"batch normalisation + relu", {{"batch_norm", "batch_norm_inference"}, {"relu"}}},
+                 {"gradient of max_pool2d after relu", {{"max_pool2d_grad"}, {"relu_grad"}}},
+                 {"gradient of relu after batch normalisation", {{"relu_grad"}, {"batch_norm_grad"}}},
+                 descent_pattern()};
   }
 
   std::string_view name() const noexcept override { return "openmp"; }

@@ -50,12 +50,18 @@ Plan plan_max(const Site& site, const Target<T>& target) {
   });
 }
 
+// dx, and through the relu before the pooling where relu_grad follows: its y is the third input.
 template <class T>
-Plan plan_max_grad(const Site& site, const Target<T>& target) {
-  return plan_pool("scatter", planes_of(site.output().shape, site.input(0).shape), target,
-                   [run = target.kernels.max_pool2d_grad](const PoolingPlan& p, const Io& io) {
-                     run(p, io.in<T>(0), io.in<std::int32_t>(1), io.out<T>(0));
-                   });
+Offer plan_max_grad(const Site& site, const Target<T>& target) {
+  const bool gated = site.ops.size() == 2;
+  if (gated && site.ops[1].operands[0].op != 0) return Refusal{"relu_grad of another cotangent"};
+  Plan plan =
+      plan_pool("scatter", planes_of(site.output().shape, site.input(0).shape), target,
+                [gated, run = target.kernels.max_pool2d_grad](const PoolingPlan& p, const Io& io) {
+                  run(p, io.in<T>(0), io.in<std::int32_t>(1), gated ? io.in<T>(2) : nullptr, io.out<T>(0));
+                });
+  if (gated) plan.implementation += "+relu_grad";
+  return plan;
 }
 
 template <class T>

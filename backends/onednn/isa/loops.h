@@ -1,6 +1,6 @@
 // Loops of the backend's own, for what the library has no primitive for, or a slower one: maximum pooling
-// with indices, scaling by a number known at run time, and the optimizers' updates. Built once per
-// instruction set; loops() is the set that runs here.
+// with indices, the gradient of batch normalisation through the relu behind it, scaling by a number known at
+// run time, and the optimizers' updates. Built once per instruction set; loops() is the set that runs here.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,21 @@ struct MaxPooling {
   std::int64_t stride_height = 1, stride_width = 1;
   std::int64_t top = 0, left = 0;
   int threads = 1;
+};
+
+/// Images in blocks of `lanes` interleaved channels: each image is blocks() planes of `points` positions.
+/// Channels of the last block that are none hold zeros.
+struct BatchNormalization {
+  std::int64_t images = 0;
+  std::int64_t channels = 0;
+  std::int64_t lanes = 16;  ///< or 8
+  std::int64_t points = 0;  ///< height · width
+  float epsilon = 0.0f;
+  int threads = 1;
+
+  std::int64_t blocks() const { return (channels + lanes - 1) / lanes; }
+  /// Two sums of every plane.
+  std::int64_t scratch_elements() const { return images * blocks() * lanes * 2; }
 };
 
 /// Flat buffers of `count` elements; a result may lie over its old value. weight_decay enters the gradient,
@@ -58,12 +73,18 @@ struct Lines {
 };
 
 struct Loops {
+  int width = 4;  ///< floats in a register
   /// The first maximum of each window in row-major order, or its first NaN, and h·width + w of it.
   void (*max_pool)(const MaxPooling&, const float* x, float* y, std::int32_t* index) noexcept;
   /// dx = 0, then each dy is added to the element that it was chosen from, in row-major order of the output;
   /// then 0 again where `gate`, an image as dx is one, is not positive. gate may be null.
   void (*max_pool_grad)(const MaxPooling&, const float* dy, const std::int32_t* index, const float* gate,
                         float* dx) noexcept;
+  /// The gradients of batch normalisation, given that of the relu behind it, whose output is `gate`. dx may
+  /// lie over dy, gate or x.
+  void (*gated_batch_norm_grad)(const BatchNormalization&, const float* dy, const float* gate, const float* x,
+                                const float* weight, const float* mean, const float* variance, float* dx,
+                                float* dweight, float* dbias, float* scratch) noexcept;
   /// y = NaN along every line in which x has one.
   void (*spread_nans)(const Lines&, const float* x, float* y) noexcept;
   /// y = factor · x

@@ -2,6 +2,7 @@
 // of the library's own kind.
 #include "backends/onednn/isa/max_pool.h"
 
+#include "backends/onednn/isa/lanes.h"
 #include "backends/onednn/isa/parallel.h"
 
 namespace assay::onednn::ASSAY_ISA {
@@ -11,23 +12,6 @@ namespace {
 struct Taps {
   std::int64_t h0, h1, w0, w1;
 };
-
-// Registers of the instruction set.
-#if defined(ASSAY_ISA_avx512)
-constexpr int kWidth = 16;
-#elif defined(ASSAY_ISA_avx2)
-constexpr int kWidth = 8;
-#else
-constexpr int kWidth = 4;
-#endif
-typedef float Values __attribute__((vector_size(kWidth * sizeof(float))));
-typedef std::int32_t Indices __attribute__((vector_size(kWidth * sizeof(std::int32_t))));
-
-inline Values load(const float* from) {
-  Values values;
-  __builtin_memcpy(&values, from, sizeof values);
-  return values;
-}
 
 // One output position for `lanes` channels, whose maxima stay in registers. The comparison is not "greater":
 // a NaN is taken too, and what it is compared with afterwards is not.
@@ -125,7 +109,7 @@ bool spread_tiles(const MaxPooling& p, const float* dy, const std::int32_t* inde
             found |= hit;
             Values d = hit ? given : Values{};
             if (gate != nullptr) d = load(gate + to) > 0.0f ? d : Values{};
-            __builtin_memcpy(dx + to, &d, sizeof d);
+            store(dx + to, d);
           }
         }
         missing |= ~found;

@@ -3,6 +3,8 @@
 // zero.
 #include <math.h>
 
+#include "backends/onednn/isa/batch_norm_grad.h"
+#include "backends/onednn/isa/lanes.h"
 #include "backends/onednn/isa/max_pool.h"
 #include "backends/onednn/isa/parallel.h"
 #include "backends/onednn/isa/spread_nans.h"
@@ -106,7 +108,8 @@ void rmsprop_momentum(const RmspropUpdate& u, const float* w, const float* g, co
 }  // namespace
 
 Loops make_loops() noexcept {
-  return {max_pool, max_pool_grad, spread_nans, scale, sgd, sgd_momentum, adam, rmsprop, rmsprop_momentum};
+  return {kWidth,       max_pool, max_pool_grad, gated_batch_norm_grad, spread_nans, scale, sgd,
+          sgd_momentum, adam,     rmsprop,       rmsprop_momentum};
 }
 
 }  // namespace assay::onednn::ASSAY_ISA

@@ -1,5 +1,6 @@
 // Normalisation by the statistics of a batch or of a layer: the mean in one pass, the variance about it in a
 // second.
+#include "backends/openmp/isa/activations.h"
 #include "backends/openmp/isa/families.h"
 #include "backends/openmp/isa/lines.h"
 
@@ -34,23 +35,29 @@ void for_each_in_channels(const Around& x, int threads, const MakeBody& make_bod
   });
 }
 
-// y = γ (x − μ) · inverse + β, with inverse = 1/√(σ² + ε)
-template <class T>
+// y = f(γ (x − μ) · inverse + β), with inverse = 1/√(σ² + ε)
+template <class T, class F>
 void normalize(const Around& around, const T* x, const T* weight, const T* bias, const T* mean,
-               const T* inverse, T* y, int threads) {
+               const T* inverse, F f, T* y, int threads) {
   for_each_in_channels<T>(around, threads, [=](auto parameter) {
     const Vec<T> gamma = parameter(weight), beta = parameter(bias);
     const Vec<T> mu = parameter(mean), inv = parameter(inverse);
     return [=](std::int64_t i, auto lanes) {
-      lanes.store(y + i, multiply_add(gamma, (lanes.load(x + i) - mu) * inv, beta));
+      lanes.store(y + i, f(multiply_add(gamma, (lanes.load(x + i) - mu) * inv, beta)));
     };
   });
+}
+template <class T>
+void normalize(const Around& around, const T* x, const T* weight, const T* bias, const T* mean,
+               const T* inverse, bool relu, T* y, int threads) {
+  if (relu) return normalize(around, x, weight, bias, mean, inverse, Relu<T>(0), y, threads);
+  normalize(around, x, weight, bias, mean, inverse, Identity<T>(0), y, threads);
 }
 
 // μ = 1/m Σ x; σ² = 1/m Σ (x − μ)²
 template <class T>
 void batch_norm(const Reduction& r, const Around& around, T epsilon, const T* x, const T* weight,
-                const T* bias, T* y, T* mean, T* variance, void* scratch, int threads) {
+                const T* bias, bool relu, T* y, T* mean, T* variance, void* scratch, int threads) {
   T* inverse = static_cast<T*>(scratch);
   T* partials = inverse + around.extent;
   const T m = static_cast<T>(r.runs * r.run);
@@ -71,22 +78,23 @@ void batch_norm(const Reduction& r, const Around& around, T epsilon, const T* x,
         lanes.store(variance + c, square);
         lanes.store(inverse + c, over_deviation(square, epsilon));
       });
-  normalize(around, x, weight, bias, mean, inverse, y, threads);
+  normalize<T>(around, x, weight, bias, mean, inverse, relu, y, threads);
 }
 
 template <class T>
 void batch_norm_inference(const Around& around, T epsilon, const T* x, const T* weight, const T* bias,
-                          const T* mean, const T* variance, T* y, void* scratch, int threads) {
+                          const T* mean, const T* variance, bool relu, T* y, void* scratch, int threads) {
   T* inverse = static_cast<T*>(scratch);
   for_lanes<T>(0, around.extent, [&](std::int64_t c, auto lanes) {
     lanes.store(inverse + c, over_deviation(lanes.load(variance + c), epsilon));
   });
-  normalize(around, x, weight, bias, mean, static_cast<const T*>(inverse), y, threads);
+  normalize<T>(around, x, weight, bias, mean, inverse, relu, y, threads);
 }
 
-// With x̂ = (x − μ)/√(σ² + ε): dβ = Σ dy; dγ = Σ dy x̂; dx = γ/√(σ² + ε) (dy − dβ/m − x̂ dγ/m)
-template <class T>
-void batch_norm_grad(const Reduction& r, const Around& around, T epsilon, const T* dy, const T* x,
+// With x̂ = (x − μ)/√(σ² + ε): dβ = Σ dy; dγ = Σ dy x̂; dx = γ/√(σ² + ε) (dy − dβ/m − x̂ dγ/m).
+// cotangent(i, lanes): dy.
+template <class T, class Cotangent>
+void batch_norm_grad(const Reduction& r, const Around& around, T epsilon, Cotangent cotangent, const T* x,
                      const T* weight, const T* mean, const T* variance, T* dx, T* dweight, T* dbias,
                      void* scratch, int threads) {
   // A table per channel of each of these.
@@ -105,8 +113,8 @@ void batch_norm_grad(const Reduction& r, const Around& around, T epsilon, const 
       r, threads, partials,
       [=](auto parameter) {
         return [=, mu = parameter(mean), inv = parameter(inverse)](std::int64_t i, auto lanes) {
-          const Vec<T> cotangent = lanes.load(dy + i);
-          return Two<T>{cotangent, cotangent * ((lanes.load(x + i) - mu) * inv)};
+          const Vec<T> d = cotangent(i, lanes);
+          return Two<T>{d, d * ((lanes.load(x + i) - mu) * inv)};
         };
       },
       [&](std::int64_t c, auto lanes, const Two<T>& sums) {
@@ -120,8 +128,21 @@ void batch_norm_grad(const Reduction& r, const Around& around, T epsilon, const 
     const Vec<T> offset = parameter(mean_dy), slope = parameter(mean_dy_normal);
     return [=](std::int64_t i, auto lanes) {
       const Vec<T> normal = (lanes.load(x + i) - mu) * inv;
-      lanes.store(dx + i, scale * ((lanes.load(dy + i) - offset) - normal * slope));
+      lanes.store(dx + i, scale * ((cotangent(i, lanes) - offset) - normal * slope));
     };
+  });
+}
+template <class T>
+void batch_norm_grad(const Reduction& r, const Around& around, T epsilon, const T* dy, const T* gate,
+                     const T* x, const T* weight, const T* mean, const T* variance, T* dx, T* dweight,
+                     T* dbias, void* scratch, int threads) {
+  const auto with = [&](auto cotangent) {
+    batch_norm_grad(r, around, epsilon, cotangent, x, weight, mean, variance, dx, dweight, dbias, scratch,
+                    threads);
+  };
+  if (gate == nullptr) return with([dy](std::int64_t i, auto lanes) { return lanes.load(dy + i); });
+  with([dy, gate](std::int64_t i, auto lanes) {
+    return Relu<T>(0).grad(lanes.load(dy + i), lanes.load(gate + i));
   });
 }
 

@@ -2,6 +2,7 @@
 // of a staged row; gradients scatter.
 #include <limits>
 
+#include "backends/openmp/isa/activations.h"
 #include "backends/openmp/isa/families.h"
 #include "backends/openmp/isa/patches.h"
 
@@ -127,7 +128,7 @@ void max_pool2d(const PoolingPlan& plan, const T* x, T* y, std::int32_t* index, 
 
 // Planes are independent, and inside one the sums run in the order of the outputs.
 template <class T>
-void max_pool2d_grad(const PoolingPlan& plan, const T* dy, const std::int32_t* index, T* dx) {
+void max_pool2d_grad(const PoolingPlan& plan, const T* dy, const std::int32_t* index, const T* gate, T* dx) {
   const Pooling& p = plan.shape;
   for_each_plane(plan, [&](std::int64_t plane, std::int64_t) {
     const T* from = dy + plane * outputs_of(p);
@@ -135,6 +136,11 @@ void max_pool2d_grad(const PoolingPlan& plan, const T* dy, const std::int32_t* i
     T* to = dx + plane * inputs_of(p);
     for (std::int64_t i = 0; i < inputs_of(p); ++i) to[i] = T(0);
     for (std::int64_t o = 0; o < outputs_of(p); ++o) to[at[o]] += from[o];
+    if (gate == nullptr) return;
+    const T* open = gate + plane * inputs_of(p);
+    for_lanes<T>(0, inputs_of(p), [&](std::int64_t i, auto lanes) {
+      lanes.store(to + i, Relu<T>(0).grad(lanes.load(to + i), lanes.load(open + i)));
+    });
   });
 }
 

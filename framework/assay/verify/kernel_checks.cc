@@ -114,11 +114,18 @@ bool KernelChecks::takes(const KernelCase& kernel, Subject& subject) const {
   return true;
 }
 
+std::optional<Site> KernelChecks::as_convolutions_leave_it(const Site& canonical) const {
+  // A backend learns a layout when it lays something so.
+  for (const auto& shares : threaded_)
+    (void)verify::as_convolutions_leave_it(op_checks.registry, *shares, canonical);
+  return verify::as_convolutions_leave_it(op_checks.registry, *backend, canonical);
+}
+
 void KernelChecks::on_layouts(const Case& c, const Site& canonical, const Subject& subject,
                               std::uint64_t seed) {
   if (rewritten || canonical.inputs.empty() || canonical.input(0).dtype != DType::f32) return;
-  if (const auto site = as_convolutions_leave_it(op_checks.registry, *backend, canonical))
-    on_layout(c, *site, ", as a convolution leaves it", subject, seed);
+  if (const auto site = as_convolutions_leave_it(canonical))
+    on_layout(c, *site, kAsConvolutionsLeaveIt, subject, seed);
   if (const auto site = as_first_layers_leave_it(op_checks.registry, *backend, canonical))
     on_layout(c, *site, ", as the weight of a first layer lies", subject, seed);
 }

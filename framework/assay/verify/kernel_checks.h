@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,8 @@ namespace assay::verify {
 /// Most elements of the inputs together for S in f32, which runs a kernel many times, and of the cases that
 /// are enlarged.
 inline constexpr std::int64_t kBiasElements = 3000;
+/// What the label of a geometry says of it.
+inline constexpr std::string_view kAsConvolutionsLeaveIt = ", as a convolution leaves it";
 /// Of kThreadCounts, those that share kTwoShares.
 inline constexpr std::size_t kFewThreads = 3;
 
@@ -34,6 +37,9 @@ class KernelChecks {
   std::string with(const std::vector<std::string>& chain) const;
   /// Whether the kernel is to be judged, and named after its algebra: whether it rewrites it, of `rewritten`.
   bool takes(const KernelCase& kernel, Subject& subject) const;
+
+  /// layouts.h; known to the backends of other numbers of threads, too.
+  std::optional<Site> as_convolutions_leave_it(const Site& canonical) const;
 
   /// E, P and L on operands as they lie in a program, where the backend keeps them so: other code runs there.
   void on_layouts(const Case& c, const Site& canonical, const Subject& subject, std::uint64_t seed);

@@ -144,6 +144,21 @@ std::vector<std::size_t> other_places(const OpDef& op) {
   return places;
 }
 
+bool shapes_the_chain(const OpDef& first, const OpDef& behind) {
+  const std::vector<CaseInput>& alike = first.cases.front().inputs;
+  const std::vector<CaseInput>& other = behind.cases.front().inputs;
+  return std::ranges::all_of(alike, [&](const CaseInput& i) { return i.shape == alike.front().shape; }) &&
+         std::ranges::any_of(other, [&](const CaseInput& i) {
+           return i.shape.rank() > 0 && !(i.shape == other[usual_place(behind)].shape);
+         });
+}
+
+ChainCase chain_case(const OpDef& first, const OpDef& behind, const Case& last) {
+  Case c{last.label, first.cases.front().inputs, {}};
+  for (CaseInput& input : c.inputs) input.shape = last.inputs[usual_place(behind)].shape;
+  return {std::move(c), &last};
+}
+
 ChainSite make_chain_site(const OpTable& ops, const OpDef& first, const std::vector<std::string>& others,
                           const Case& c, DType dtype, const ChainVariant& variant) {
   OpSite head = make_op_site(ops, first, c, dtype);
@@ -154,21 +169,24 @@ ChainSite make_chain_site(const OpTable& ops, const OpDef& first, const std::vec
     const bool last = chain.nodes.size() == others.size();
     const std::size_t place = last && variant.place ? *variant.place : usual_place(op);
     const bool other_settings = variant.other_settings && (op.activation || is_update(op));
+    const Case* const own = last ? variant.last : nullptr;
     std::vector<Value> operands;
     for (std::size_t i = 0; i < op.inputs.size() && !op.inputs[i].ends_with('?'); ++i) {
       if (i == place) {
         operands.push_back(before);
         continue;
       }
+      CaseInput input = own != nullptr ? own->inputs[i] : op.cases.front().inputs[i];
       // Of the shape of the value before it, if it has that of its place in the case; else a scalar.
-      CaseInput input = op.cases.front().inputs[i];
-      const bool alike = input.shape == op.cases.front().inputs[place].shape;
-      input.shape = alike ? before.shape() : Shape{};
+      if (own == nullptr) {
+        const bool alike = input.shape == op.cases.front().inputs[place].shape;
+        input.shape = alike ? before.shape() : Shape{};
+      }
       operands.push_back(chain.graph.input(std::to_string(chain.geometry.inputs.size()),
                                            {dtype_of(input, dtype), input.shape}));
       chain.geometry.inputs.push_back(std::move(input));
     }
-    Fields settings = other_settings ? op.cases.back().fields : Fields{};
+    Fields settings = other_settings ? op.cases.back().fields : own != nullptr ? own->fields : Fields{};
     if (last && variant.settings) settings = *variant.settings;
     chain.nodes.push_back(chain.graph.apply(name, operands, settings).id().node);
   }

@@ -28,7 +28,7 @@ OpSite make_op_site(const OpTable& ops, const OpDef& op, const Case& c, DType dt
 
 /// The same op with others behind it, each on output 0 of the one before with its fields at their defaults:
 /// what a backend's pattern fuses. The other operands of an op behind are inputs of the site, by its first
-/// case.
+/// case, or those of the last op by a case of its own.
 struct ChainSite {
   Graph graph;
   std::vector<std::int32_t> nodes;
@@ -41,6 +41,7 @@ struct ChainVariant {
   std::optional<Fields> settings{};  ///< of the last op
   std::optional<std::size_t>
       place{};  ///< operand of the last op that takes the value before it, not the usual one
+  const Case* last = nullptr;  ///< of the last op: the shapes and domains of its other operands, its fields
 };
 /// An op behind takes the value before it as its first operand, but an update of a parameter as its gradient.
 /// Throws Error where it refuses it.
@@ -48,6 +49,16 @@ ChainSite make_chain_site(const OpTable& ops, const OpDef& first, const std::vec
                           const Case& c, DType dtype, const ChainVariant& variant = {});
 /// The operands of an op behind that could take the value, too.
 std::vector<std::size_t> other_places(const OpDef& op);
+
+/// What a chain of two is tried on.
+struct ChainCase {
+  Case first;                  ///< of the first op
+  const Case* last = nullptr;  ///< of the op behind, where that has a say in the shapes
+};
+/// Whether the op behind has: where it takes tensors of several shapes, and the first op any one shape.
+bool shapes_the_chain(const OpDef& first, const OpDef& behind);
+/// The chain for a case of the op behind. REQUIRES: shapes_the_chain(), and that `last` lives as long.
+ChainCase chain_case(const OpDef& first, const OpDef& behind, const Case& last);
 
 /// Whether the op is the derivative of another one, by its name: "relu_grad", whose first input is a
 /// cotangent.
