@@ -124,6 +124,23 @@ TEST(Batches, HoldTheRowsThatTheyName) {
   }
 }
 
+TEST(Batches, HoldTheSameOnAnyThreads) {
+  Dataset data = images(4001);
+  data.transform = {2, {3, 5}, {4, 8}};
+  const auto filled = [&](int threads, bool augmented) {
+    BatchOptions options{.batch_size = 4001, .seed = 5, .shuffle = true, .threads = threads};
+    if (augmented) options.augmentation = Augmentation({{"random_crop", {{"padding", std::int64_t{1}}}}});
+    return batch_of(Batches(data, options), 0);
+  };
+  for (const bool augmented : {false, true}) {
+    const Batch one = filled(1, augmented);
+    for (const int threads : {2, 3, 5}) {
+      const Batch shared = filled(threads, augmented);
+      EXPECT_TRUE(std::ranges::equal(shared.inputs.as<double>(), one.inputs.as<double>())) << threads;
+    }
+  }
+}
+
 // Every place of the window and both directions occur, and nothing else: zero bytes around the image.
 TEST(Batches, AugmentByWindowsOfThePaddedImageAndItsMirror) {
   Dataset data = images(6);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "assay/core/error.h"
+#include "assay/core/parallel.h"
 #include "assay/data/permutation.h"
 
 namespace assay {
@@ -16,6 +17,8 @@ namespace {
 
 constexpr std::int64_t kByteValues = 256;
 constexpr std::int64_t kMostTables = 64;  // beyond, a table would no longer stay in the cache
+// Values for a thread at least: handing work to it costs about a microsecond, copying as many some more.
+constexpr std::int64_t kShare = 16384;
 
 void expect_spec(const TensorView& view, const Spec& wanted, std::string_view what) {
   if (view.spec == wanted) return;
@@ -165,8 +168,18 @@ void Batches::fill_from(std::span<const std::int32_t> rows, const TensorView& in
 
 template <class From, class To>
 void Batches::fill_as(std::span<const std::int32_t> rows, const TensorView& inputs) const {
+  const std::int64_t row_size = channels_ * plane_, count = static_cast<std::int64_t>(rows.size());
+  // Kernels share a batch in the same way, and find the rows of their part in the cache of their processor.
+  const int threads = count * row_size < kShare * options_.threads ? 1 : options_.threads;
+  in_parallel(threads, count, [&](std::int64_t begin, std::int64_t end) {
+    fill_rows<From>(rows.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)),
+                    inputs.as<To>().data() + begin * row_size);
+  });
+}
+
+template <class From, class To>
+void Batches::fill_rows(std::span<const std::int32_t> rows, To* target) const {
   const std::int64_t row_size = channels_ * plane_;
-  To* target = inputs.as<To>().data();
   for (const std::int32_t row : rows) {
     const From* source = data_.inputs.as<From>().data() + row * row_size;
     AugmentWindow window;

@@ -16,6 +16,7 @@ struct BatchOptions {
   std::uint64_t seed = 0;
   bool shuffle = false;  ///< else the order of the data set, in every epoch
   Augmentation augmentation{};
+  int threads = 1;  ///< that share the rows of a large batch; the values are the same on any number
 };
 
 class Batches {
@@ -48,6 +49,8 @@ class Batches {
   void fill_from(std::span<const std::int32_t> rows, const TensorView& inputs) const;
   template <class From, class To>
   void fill_as(std::span<const std::int32_t> rows, const TensorView& inputs) const;
+  template <class From, class To>
+  void fill_rows(std::span<const std::int32_t> rows, To* target) const;
   template <class From, class To, class Value>
   void fill_channel(const From* source, To* target, const AugmentWindow& window, Value value) const;
   double transformed(double x, std::int64_t channel) const noexcept;

@@ -25,6 +25,8 @@ class Problem {
   const ScheduleDef& schedule() const { return schedule_; }
   std::uint64_t seed() const { return seed_; }
   int threads() const { return threads_; }
+  /// That share the filling of batches: those of the first backend, which wait for it; 1 where it has none.
+  int data_threads() const { return data_threads_; }
   /// In order of preference; the reference is last.
   std::span<const Backend* const> backends() const { return preference_; }
   /// What is measured on validation and test data: the experiment's metrics, or what suits the loss.
@@ -53,7 +55,7 @@ class Problem {
   SplitDataset data_;
   Model model_;
   const ScheduleDef& schedule_;
-  int threads_ = 1;
+  int threads_ = 1, data_threads_ = 1;
   std::vector<std::unique_ptr<Backend>> backends_;
   std::vector<const Backend*> preference_;
   std::vector<MetricConfig> metrics_;

@@ -22,7 +22,8 @@ class Evaluation {
   Evaluation(const Problem& problem, const Dataset& data, StateStore& states, Arena& arena)
       : problem_(problem),
         batches_(data, {.batch_size = std::min(problem.experiment().batch_size, data.rows()),
-                        .seed = problem.seed()}),
+                        .seed = problem.seed(),
+                        .threads = problem.data_threads()}),
         sample_(Spec{DType::i32, Shape{std::min(problem.experiment().batch_size, data.rows())}}) {
     for (const std::int64_t k : {std::int64_t{0}, batches_.count() - 1}) {
       const std::int64_t rows = batches_.batch_rows(k);
@@ -144,7 +145,8 @@ struct Trainer::Parts {
         batches(p.data().train, {.batch_size = p.training_batch(),
                                  .seed = p.seed(),
                                  .shuffle = p.experiment().data.shuffle,
-                                 .augmentation = Augmentation(p.experiment().data.augment)}),
+                                 .augmentation = Augmentation(p.experiment().data.augment),
+                                 .threads = p.data_threads()}),
         best(p.experiment().early_stopping) {
     problem.initialize(states);
     // The full batch first: it decides the layouts of the state.
