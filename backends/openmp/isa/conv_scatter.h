@@ -10,21 +10,57 @@ namespace assay::openmp::ASSAY_ISA {
 
 inline std::int64_t taps_of(const Convolution& s) { return s.height.taps * s.width.taps; }
 
-/// to[stride · n] += from[n] for n < count, where stride · n + at is in [0, width): `to` is position `at`.
+// Taps of a row that are added to dx together: it is read and written once for all of them.
+inline constexpr std::int64_t kTapsTogether = 8;
+
+/// Rows of windows that neighbouring taps of one row of the kernel read, and where their products go.
 template <class T>
-inline void add_line(const T* from, std::int64_t count, T* line, std::int64_t width, std::int64_t at,
-                     std::int64_t stride) {
-  const std::int64_t first = at < 0 ? ceil_div(-at, stride) : 0;
-  const std::int64_t last = at >= width ? 0 : smaller(count, ceil_div(width - at, stride));
-  if (stride == 1 && first < last) {
-    from += first;
-    line += at + first;
-    for_lanes<T>(0, last - first, [&](std::int64_t i, auto lanes) {
-      lanes.store(line + i, lanes.load(line + i) + lanes.load(from + i));
-    });
-    return;
+struct TapRows {
+  const T* from;          ///< product of tap t and window j of line i at from[t * from_tap + i * count + j]
+  std::int64_t from_tap;
+  std::int64_t taps, count, lines;
+  T* to;                  ///< line i of dx at to + i * to_line
+  std::int64_t to_line, width;
+  std::int64_t at;        ///< where in a line window 0 of the first tap lies; may be outside
+  std::int64_t step, stride;  ///< from tap to tap, and from window to window
+};
+
+/// dx += the products, a vector of dx at a time. REQUIRES: stride is 1, and taps ≤ kTapsTogether.
+template <class T>
+inline void add_by_vectors(const TapRows<T>& r) {
+  const std::int64_t begin = larger(0, r.at);
+  const std::int64_t end = smaller(r.width, r.at + (r.taps - 1) * r.step + r.count);
+  for (std::int64_t x = begin; x < end; x += kLanes<T>) {
+    const std::int64_t valid = smaller(kLanes<T>, end - x);
+    const T* from[kTapsTogether];
+    LaneRange<T> lanes[kTapsTogether];
+    for (std::int64_t t = 0; t < r.taps; ++t) {
+      const std::int64_t window = x - (r.at + t * r.step);  // in the first lane
+      const std::int64_t last = larger(0, smaller(valid, r.count - window));
+      from[t] = r.from + t * r.from_tap + window;
+      lanes[t] = lane_range<T>(static_cast<int>(smaller(last, larger(0, -window))), static_cast<int>(last));
+    }
+    for (std::int64_t i = 0; i < r.lines; ++i) {
+      T* const to = r.to + i * r.to_line + x;
+      Vec<T> sum = load_up_to(to, valid);
+      for (std::int64_t t = 0; t < r.taps; ++t)
+        sum = sum + load_lanes(from[t] + i * r.count, lanes[t], Vec<T>{});
+      store_up_to(to, sum, valid);
+    }
   }
-  for (std::int64_t n = first; n < last; ++n) line[at + n * stride] += from[n];
+}
+
+template <class T>
+inline void add_one_by_one(const TapRows<T>& r) {
+  for (std::int64_t t = 0; t < r.taps; ++t) {
+    const std::int64_t at = r.at + t * r.step;
+    const std::int64_t first = at < 0 ? ceil_div(-at, r.stride) : 0;
+    const std::int64_t last = at >= r.width ? 0 : smaller(r.count, ceil_div(r.width - at, r.stride));
+    for (std::int64_t i = 0; i < r.lines; ++i) {
+      const T* const from = r.from + t * r.from_tap + i * r.count;
+      for (std::int64_t n = first; n < last; ++n) r.to[i * r.to_line + at + n * r.stride] += from[n];
+    }
+  }
 }
 
 /// Where the products go. Sums are collected in `strip`, kStripRows rows of strip_row elements.
@@ -41,21 +77,40 @@ struct ScatterSink {
   void close(std::int64_t row, std::int64_t rows, std::int64_t window, std::int64_t windows, bool,
              bool) const {
     const Axis &height = shape.height, &width = shape.width;
-    for (std::int64_t r = row; r < row + rows; ++r) {
+    for (std::int64_t r = row; r < row + rows;) {
       const std::int64_t c = r / taps_of(shape), tap = r % taps_of(shape);
       const std::int64_t p = tap / width.taps, q = tap % width.taps;
+      const std::int64_t taps = smaller(smaller(width.taps - q, row + rows - r), kTapsTogether);
       T* const plane = dx + c * height.input * width.input;
       const T* from = strip + (r - row) * strip_row;
-      const T* const end = from + windows;
-      std::int64_t i = window / width.output, j = window % width.output;
-      for (; from < end; ++i, j = 0) {
-        const std::int64_t count = smaller(width.output - j, end - from);
+      // Whole lines of windows together; a block may begin and end inside of one.
+      for (std::int64_t w = window; w < window + windows;) {
+        const std::int64_t i = w / width.output, j = w % width.output, left = window + windows - w;
+        const bool whole = j == 0 && left >= width.output;
+        const std::int64_t lines = whole ? left / width.output : 1;
+        const std::int64_t count = whole ? width.output : smaller(width.output - j, left);
         const std::int64_t h = i * height.stride + p * height.dilation - height.before;
-        if (h >= 0 && h < height.input)
-          add_line(from, count, plane + h * width.input, width.input,
-                   j * width.stride + q * width.dilation - width.before, width.stride);
-        from += count;
+        // Those that lie in dx.
+        const std::int64_t first = h < 0 ? ceil_div(-h, height.stride) : 0;
+        const std::int64_t last = h >= height.input ? 0 : smaller(lines, ceil_div(height.input - h, height.stride));
+        if (first < last) {
+          const TapRows<T> together{from + first * count,
+                                    strip_row,
+                                    taps,
+                                    count,
+                                    last - first,
+                                    plane + (h + first * height.stride) * width.input,
+                                    height.stride * width.input,
+                                    width.input,
+                                    j * width.stride + q * width.dilation - width.before,
+                                    width.dilation,
+                                    width.stride};
+          width.stride == 1 ? add_by_vectors(together) : add_one_by_one(together);
+        }
+        from += lines * count;
+        w += lines * count;
       }
+      r += taps;
     }
   }
 };
