@@ -86,6 +86,7 @@ struct Pooling {
 
 struct PoolingPlan {
   Pooling shape;
+  bool pairs;  ///< windows are pairs of neighbouring columns, which are read as they lie; else:
   Staging staging;
   int threads;
   std::size_t scratch_per_thread;

@@ -49,9 +49,14 @@ inline std::int64_t staged_elements(const Staging& staging, std::int64_t planes,
   return round_up(staging.pitch + kStagedSlack<T> + copies, 64 / static_cast<std::int64_t>(sizeof(T)));
 }
 
-template <class V, int... Lane>
-ASSAY_INLINE V even_lanes(V a, V b, std::integer_sequence<int, Lane...>) {
-  return __builtin_shufflevector(a, b, 2 * Lane...);
+/// Lanes odd, odd + 2, ... of a and b one behind the other.
+template <int odd, class V, int... Lane>
+ASSAY_INLINE V every_other_lane(V a, V b, std::integer_sequence<int, Lane...>) {
+  return __builtin_shufflevector(a, b, (2 * Lane + odd)...);
+}
+template <int odd, class V>
+ASSAY_INLINE V every_other_lane(V a, V b) {
+  return every_other_lane<odd>(a, b, std::make_integer_sequence<int, kLanes<Element<V>>>{});
 }
 
 /// to[i] = from[stride · i] for i < count.
@@ -65,7 +70,7 @@ inline void take_strided(const T* from, std::int64_t stride, std::int64_t count,
       const std::int64_t left = 2 * (count - i) - 1;
       const Vec<T> a = load_up_to(from + 2 * i, left);
       const Vec<T> b = left > lanes ? load_up_to(from + 2 * i + lanes, left - lanes) : Vec<T>{};
-      store_up_to(to + i, even_lanes(a, b, std::make_integer_sequence<int, lanes>{}), count - i);
+      store_up_to(to + i, every_other_lane<0>(a, b), count - i);
     }
   } else {
     for (std::int64_t i = 0; i < count; ++i) to[i] = from[stride * i];

@@ -1,5 +1,5 @@
 // Pooling, plane by plane. Windows of a row are taken by vectors, which reads every tap as a contiguous run
-// of a staged row; gradients scatter.
+// of a staged row, or pairs of columns as they lie; gradients scatter.
 #include <limits>
 
 #include "backends/openmp/isa/activations.h"
@@ -53,15 +53,53 @@ Range taps_inside(const Axis& axis, std::int64_t o) {
   return {larger(0, -start), smaller(axis.taps, axis.input - start)};
 }
 
+/// Whether windows are pairs of columns that lie side by side: no staging is needed then.
+bool takes_pairs(const Axis& width) {
+  return width.taps == 2 && width.stride == 2 && width.dilation == 1 && width.before == 0 &&
+         2 * width.output <= width.input;
+}
+
+/// What a row of taps reads for neighbouring windows; for_each(body) calls body(q, values) for every tap.
+template <class T, class Lanes>
+struct StagedTaps {
+  const T* row;
+  TapColumn first;
+  std::int64_t taps;
+  Lanes lanes;
+
+  template <class Body>
+  ASSAY_INLINE void for_each(const Body& body) const {
+    TapColumn tap = first;
+    for (std::int64_t q = 0; q < taps; ++q, tap.next()) body(q, lanes.load(row + tap.offset()));
+  }
+};
+template <class T, class Lanes>
+struct PairedTaps {
+  const T* row;  ///< of the image, from the first window on
+  Lanes lanes;
+
+  template <class Body>
+  ASSAY_INLINE void for_each(const Body& body) const {
+    const std::int64_t left = 2 * lanes.count;
+    const Vec<T> a = load_up_to(row, left);
+    const Vec<T> b = left > kLanes<T> ? load_up_to(row + kLanes<T>, left - kLanes<T>) : Vec<T>{};
+    body(std::int64_t{0}, every_other_lane<0>(a, b));
+    body(std::int64_t{1}, every_other_lane<1>(a, b));
+  }
+};
+
 template <class T>
 PoolingPlan plan_pooling(const Pooling& shape, int threads) {
   PoolingPlan plan{};
   plan.shape = shape;
+  plan.pairs = takes_pairs(shape.width);
   plan.staging = stage_columns<T>(shape.width, false);
   const std::int64_t elements = shape.planes * (inputs_of(shape) + outputs_of(shape));
   plan.threads = elements < kGrain * threads ? 1 : threads;
   plan.scratch_per_thread =
-      static_cast<std::size_t>(staged_elements<T>(plan.staging, 1, shape.height.input)) * sizeof(T);
+      plan.pairs
+          ? 0
+          : static_cast<std::size_t>(staged_elements<T>(plan.staging, 1, shape.height.input)) * sizeof(T);
   plan.scratch_bytes = plan.scratch_per_thread * static_cast<std::size_t>(plan.threads);
   return plan;
 }
@@ -76,11 +114,24 @@ void for_each_plane(const PoolingPlan& plan, const Body& body) {
   });
 }
 
-/// body(plane, i, j, lanes, windows) for vectors of windows of every output row of every plane, staged with
-/// `padding`.
+/// body(plane, i, j, lanes, taps_of) for vectors of windows of every output row of every plane, where
+/// taps_of(k) is what row k of the taps reads, with `padding` around the image. Of rows that lie in it.
 template <class T, class Body>
 void for_each_window(const PoolingPlan& plan, const T* x, T padding, void* scratch, const Body& body) {
   const Pooling& p = plan.shape;
+  if (plan.pairs) {
+    for_each_plane(plan, [&](std::int64_t plane, std::int64_t) {
+      for (std::int64_t i = 0; i < p.height.output; ++i) {
+        for_lanes<T>(0, p.width.output, [&](std::int64_t j, auto lanes) {
+          body(plane, i, j, lanes, [&](std::int64_t k) {
+            const std::int64_t h = i * p.height.stride + k - p.height.before;
+            return PairedTaps<T, decltype(lanes)>{x + plane * inputs_of(p) + h * p.width.input + 2 * j, lanes};
+          });
+        });
+      }
+    });
+    return;
+  }
   for_each_plane(plan, [&](std::int64_t plane, std::int64_t worker) {
     T* own = reinterpret_cast<T*>(static_cast<char*>(scratch) +
                                   static_cast<std::size_t>(worker) * plan.scratch_per_thread);
@@ -89,7 +140,11 @@ void for_each_window(const PoolingPlan& plan, const T* x, T padding, void* scrat
         stage_image(plan.staging, p.height, p.width, 1, x + plane * inputs_of(p), padding, own), p.height,
         p.width};
     for (std::int64_t i = 0; i < p.height.output; ++i) {
-      for_lanes<T>(0, p.width.output, [&](std::int64_t j, auto lanes) { body(plane, i, j, lanes, patches); });
+      for_lanes<T>(0, p.width.output, [&](std::int64_t j, auto lanes) {
+        body(plane, i, j, lanes, [&](std::int64_t k) {
+          return StagedTaps<T, decltype(lanes)>{patches.row(0, i, k) + j, patches.first, p.width.taps, lanes};
+        });
+      });
     }
   });
 }
@@ -102,22 +157,19 @@ void max_pool2d(const PoolingPlan& plan, const T* x, T* y, std::int32_t* index, 
   constexpr T lowest = -std::numeric_limits<T>::infinity();
   const Pooling& p = plan.shape;
   const auto take_largest = [&](std::int64_t plane, std::int64_t i, std::int64_t j, auto lanes,
-                                const Patches<T>& patches) {
+                                const auto& taps_of) {
     const std::int64_t top = i * p.height.stride - p.height.before;
     const Integers<T> left = sequence<T>(j * p.width.stride - p.width.before, p.width.stride);
     const Range rows = taps_inside(p.height, i);
     Vec<T> value = splat(lowest);
     Integers<T> at = at_least(left, Integer{0}) + static_cast<Integer>((top + rows.begin) * p.width.input);
     for (std::int64_t k = rows.begin; k < rows.end; ++k) {
-      const T* row = patches.row(0, i, k) + j;
-      TapColumn tap = patches.first;
-      for (std::int64_t q = 0; q < p.width.taps; ++q, tap.next()) {
-        const Vec<T> other = lanes.load(row + tap.offset());
+      taps_of(k).for_each([&](std::int64_t q, Vec<T> other) {
         // NaN wins over every number, the first NaN over later ones.
         const Integers<T> better = (other > value) | ((other != other) & (value == value));
         value = better ? other : value;
         at = better ? left + static_cast<Integer>((top + k) * p.width.input + q) : at;
-      }
+      });
     }
     const std::int64_t o = plane * outputs_of(p) + i * p.width.output + j;
     lanes.store(y + o, value);
@@ -172,14 +224,11 @@ template <class T>
 void avg_pool2d(const PoolingPlan& plan, const T* x, T* y, void* scratch) {
   const Pooling& p = plan.shape;
   const auto average = [&](std::int64_t plane, std::int64_t i, std::int64_t j, auto lanes,
-                           const Patches<T>& patches) {
+                           const auto& taps_of) {
     const Range rows = taps_inside(p.height, i);
     Vec<T> sum{};
-    for (std::int64_t k = rows.begin; k < rows.end; ++k) {
-      const T* row = patches.row(0, i, k) + j;
-      TapColumn tap = patches.first;
-      for (std::int64_t q = 0; q < p.width.taps; ++q, tap.next()) sum += lanes.load(row + tap.offset());
-    }
+    for (std::int64_t k = rows.begin; k < rows.end; ++k)
+      taps_of(k).for_each([&](std::int64_t, Vec<T> v) { sum += v; });
     lanes.store(y + plane * outputs_of(p) + i * p.width.output + j, sum / divisors<T>(p, i, j));
   };
   for_each_window(plan, x, T(0), scratch, average);
