@@ -70,6 +70,7 @@ struct WeightGradPlan {
   Convolution shape;
   Staging staging;  ///< of x
   bool direct;
+  bool turned;  ///< the sums of a chunk are [filters × taps], not [taps × filters]
   int threads;
   std::int64_t chunks;
   std::size_t partial_bytes;  ///< scratch for the chunks' sums, common to all threads

@@ -19,8 +19,9 @@ class Fusion : public ExperimentTest, public ::testing::WithParamInterface<const
 // second one's max_pool's.
 TEST_P(Fusion, OfBatchNormalisationReluAndPooling) {
   ASSAY_NEEDS(registry_.backends.entries().contains(GetParam()), "backend " << GetParam());
-  const Experiment experiment = load_experiment(test::source_file("experiments/bench/f_vgg.yaml"),
-                                                {.overrides = {}, .backend = GetParam(), .seed = {}}, registry_);
+  const Experiment experiment =
+      load_experiment(test::source_file("experiments/bench/f_vgg.yaml"),
+                      {.overrides = {}, .backend = GetParam(), .seed = {}}, registry_);
   const Problem problem(experiment, registry_, experiment.seeds.front());
   const std::string table = to_string(Trainer(problem).program().placements());
   EXPECT_THAT(table, HasSubstr("batch_norm+relu"));

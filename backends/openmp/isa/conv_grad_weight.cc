@@ -1,5 +1,6 @@
-// The gradient of a convolution by its weights: for every group, patches of x times the transpose of dy,
-// summed over images in the fixed tree of WeightGradPlan. The sums of a chunk are kept as [taps × filters].
+// The gradient of a convolution by its weights: for every group, patches of x times the transpose of dy, or
+// the transpose of that, summed over images in the fixed tree of WeightGradPlan. The sums of a chunk are kept
+// as they come, [taps × filters] or [filters × taps].
 #include "backends/openmp/isa/conv_share.h"
 #include "backends/openmp/isa/families.h"
 #include "backends/openmp/isa/gemm_sources.h"
@@ -20,19 +21,30 @@ std::int64_t pixels_of(const Convolution& s) { return s.height.output * s.width.
 /// Sums of one chunk.
 std::int64_t sums_of(const Convolution& s) { return s.groups * taps_of(s) * s.filters; }
 
+// Whether vectors along the taps pay: fewer of their lanes are empty than of those along the filters, by more
+// than turning the patches costs, of each element as much as so many multiply-adds.
+template <class T>
+bool are_turned(const Convolution& s) {
+  constexpr std::int64_t turning = 6;
+  const std::int64_t taps = taps_of(s);
+  return s.filters * round_up(taps, kLanes<T>) + turning * taps < taps * round_up(s.filters, kLanes<T>);
+}
+
 template <class T>
 WeightGradPlan plan_conv2d_grad_weight(const Convolution& shape, int threads) {
   constexpr std::int64_t size = sizeof(T);
   WeightGradPlan plan{};
   plan.shape = shape;
   plan.direct = shape.filters < kDirectResults;
+  plan.turned = !plan.direct && are_turned<T>(shape);
   plan.threads = worthwhile_threads(shape, threads);
   const std::int64_t affordable = kChunkBytes / larger(1, sums_of(shape) * size);
   plan.chunks = larger(1, smaller(shape.images, smaller(kMostChunks, affordable)));
   plan.partial_bytes = cache_lines<T>(plan.chunks * sums_of(shape));
   plan.staging = stage_columns<T>(shape.width, false);
+  const std::int64_t columns = plan.turned ? taps_of(shape) : shape.filters;
   const std::int64_t sums = plan.direct ? shape.filters * taps_of(shape) * kLanes<T>
-                                        : block_scratch<T>(blocking_of<T>(shape.filters, pixels_of(shape)));
+                                        : block_scratch<T>(blocking_of<T>(columns, pixels_of(shape)));
   plan.scratch_per_thread =
       cache_lines<T>(sums + staged_elements<T>(plan.staging, shape.channels, shape.height.input));
   plan.scratch_bytes = plan.partial_bytes + plan.scratch_per_thread * static_cast<std::size_t>(plan.threads);
@@ -106,13 +118,13 @@ void sum_directly(const WeightGradPlan& plan, Range images, std::int64_t group, 
   }
 }
 
-/// Rows of a group's sums over a chunk of images, by products.
+/// A group's sums over a chunk of images for a range of taps, by products.
 template <class T>
-void sum_by_products(const WeightGradPlan& plan, Range images, std::int64_t group, Range rows, const T* dy,
+void sum_by_products(const WeightGradPlan& plan, Range images, std::int64_t group, Range taps, const T* dy,
                      const T* x, T* result, T* scratch) {
   const Convolution& s = plan.shape;
   const std::int64_t pixels = pixels_of(s);
-  const Blocking blocking = blocking_of<T>(s.filters, pixels);
+  const Blocking blocking = blocking_of<T>(plan.turned ? taps_of(s) : s.filters, pixels);
   T* staged = scratch + block_scratch<T>(blocking);
   fill_padding(plan.staging, T(0), staged);
   for (std::int64_t n = images.begin; n < images.end; ++n) {
@@ -121,10 +133,31 @@ void sum_by_products(const WeightGradPlan& plan, Range images, std::int64_t grou
         {stage_image(plan.staging, s.height, s.width, s.channels,
                      x + image * s.channels * s.height.input * s.width.input, T(0), staged),
          s.height, s.width}};
-    const MatrixColumns<T> columns{dy + image * s.filters * pixels, 1, pixels, false};
-    const MatrixSink<T> sink{result, s.filters, T(1), n == images.begin ? T(0) : T(1), {}};
-    multiply_blocks<T>({rows, {0, s.filters}}, pixels, blocking, patches, columns, sink, scratch);
+    const T* const cotangents = dy + image * s.filters * pixels;
+    const T before = n == images.begin ? T(0) : T(1);
+    if (plan.turned) {
+      const MatrixRows<T> rows{cotangents, pixels, 1, strides_collide<T>(pixels)};
+      const MatrixSink<T> sink{result, taps_of(s), T(1), before, {}};
+      multiply_blocks<T>({{0, s.filters}, taps}, pixels, blocking, rows, TurnedPatches<T>{patches}, sink,
+                         scratch);
+    } else {
+      const MatrixColumns<T> columns{cotangents, 1, pixels, false};
+      const MatrixSink<T> sink{result, s.filters, T(1), before, {}};
+      multiply_blocks<T>({taps, {0, s.filters}}, pixels, blocking, patches, columns, sink, scratch);
+    }
   }
+}
+
+/// dW = the sums of all chunks.
+template <class T>
+void join_turned_chunks(const WeightGradPlan& plan, const T* partials, T* dweight) {
+  const std::int64_t count = sums_of(plan.shape);
+  parallel_lanes<T>(plan.threads, count, kGrain / plan.chunks, [&](std::int64_t i, auto lanes) {
+    Vec<T> sum = lanes.load(partials + i);
+    for (std::int64_t chunk = 1; chunk < plan.chunks; ++chunk)
+      sum = sum + lanes.load(partials + chunk * count + i);
+    lanes.store(dweight + i, sum);
+  });
 }
 
 /// dW = the sums of all chunks, transposed to [filters × taps].
@@ -158,8 +191,9 @@ void conv2d_grad_weight(const WeightGradPlan& plan, const T* dy, const T* x, T* 
     for (std::int64_t i = 0; i < sums_of(s); ++i) dweight[i] = T(0);
     return;
   }
-  // Units are tiles of rows of each chunk and group; every one is summed over the chunk by one thread.
-  const std::int64_t tiles = plan.direct ? 1 : ceil_div(taps_of(s), kTileRows);
+  // Units are tiles along the taps of each chunk and group; every one is summed over the chunk by one thread.
+  const std::int64_t tile = plan.turned ? kTileVectors * kLanes<T> : kTileRows;
+  const std::int64_t tiles = plan.direct ? 1 : ceil_div(taps_of(s), tile);
   const std::int64_t units = plan.chunks * s.groups * tiles;
   const std::int64_t workers = smaller(plan.threads, units);
   parallel_for(plan.threads, workers, [&](std::int64_t worker) {
@@ -175,13 +209,13 @@ void conv2d_grad_weight(const WeightGradPlan& plan, const T* dy, const T* x, T* 
       if (plan.direct) {
         sum_directly(plan, images, group, dy, x, result, own);
       } else {
-        const Range rows{(unit - first) * kTileRows, smaller(taps_of(s), (end - first) * kTileRows)};
-        sum_by_products(plan, images, group, rows, dy, x, result, own);
+        const Range taps{(unit - first) * tile, smaller(taps_of(s), (end - first) * tile)};
+        sum_by_products(plan, images, group, taps, dy, x, result, own);
       }
       unit = end;
     }
   });
-  join_chunks(plan, partials, dweight);
+  plan.turned ? join_turned_chunks(plan, partials, dweight) : join_chunks(plan, partials, dweight);
 }
 
 }  // namespace

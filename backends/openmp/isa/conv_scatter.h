@@ -16,12 +16,12 @@ inline constexpr std::int64_t kTapsTogether = 8;
 /// Rows of windows that neighbouring taps of one row of the kernel read, and where their products go.
 template <class T>
 struct TapRows {
-  const T* from;          ///< product of tap t and window j of line i at from[t * from_tap + i * count + j]
+  const T* from;  ///< product of tap t and window j of line i at from[t * from_tap + i * count + j]
   std::int64_t from_tap;
   std::int64_t taps, count, lines;
-  T* to;                  ///< line i of dx at to + i * to_line
+  T* to;  ///< line i of dx at to + i * to_line
   std::int64_t to_line, width;
-  std::int64_t at;        ///< where in a line window 0 of the first tap lies; may be outside
+  std::int64_t at;            ///< where in a line window 0 of the first tap lies; may be outside
   std::int64_t step, stride;  ///< from tap to tap, and from window to window
 };
 
@@ -92,7 +92,8 @@ struct ScatterSink {
         const std::int64_t h = i * height.stride + p * height.dilation - height.before;
         // Those that lie in dx.
         const std::int64_t first = h < 0 ? ceil_div(-h, height.stride) : 0;
-        const std::int64_t last = h >= height.input ? 0 : smaller(lines, ceil_div(height.input - h, height.stride));
+        const std::int64_t last =
+            h >= height.input ? 0 : smaller(lines, ceil_div(height.input - h, height.stride));
         if (first < last) {
           const TapRows<T> together{from + first * count,
                                     strip_row,

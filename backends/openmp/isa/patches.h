@@ -7,6 +7,7 @@
 
 #include "backends/openmp/isa/gemm_block.h"
 #include "backends/openmp/isa/lanes.h"
+#include "backends/openmp/isa/transpose.h"
 #include "backends/openmp/window_types.h"
 
 namespace assay::openmp::ASSAY_ISA {
@@ -309,16 +310,46 @@ struct PatchRows {
 
   const T* rows(std::int64_t row, std::int64_t rows, std::int64_t pixel, std::int64_t pixels, T* buffer,
                 std::int64_t& stride) const {
+    constexpr std::int64_t most = kDepthBytes / static_cast<std::int64_t>(sizeof(T));
     stride = packed_row_stride<T>(pixels);
-    const Pieces<T, kDepthBytes / static_cast<std::int64_t>(sizeof(T))> pieces(patches, pixel, pixels);
+    const Pieces<T, most> pieces(patches, pixel, pixels);
     const std::int64_t taps = patches.width.taps;
-    for (std::int64_t k = row; k < row + rows; ++k) {
+    const T* sources[most];
+    T* to = buffer;
+    for (std::int64_t k = row; k < row + rows;) {
+      // Taps of one row of the kernel.
       const std::int64_t p = k / taps % patches.height.taps, channel = k / taps / patches.height.taps;
-      const std::int64_t offset = patches.column(k % taps).offset();
-      pieces.copy([&](int r) { return pieces.source(patches, channel, p, r) + offset; },
-                  buffer + (k - row) * stride);
+      for (int r = 0; r < pieces.count(); ++r) sources[r] = pieces.source(patches, channel, p, r);
+      TapColumn tap = patches.column(k % taps);
+      const std::int64_t end = smaller(row + rows, k - k % taps + taps);
+      for (; k < end; ++k, tap.next(), to += stride) {
+        const std::int64_t offset = tap.offset();
+        pieces.copy([&](int r) { return sources[r] + offset; }, to);
+      }
     }
     return buffer;
+  }
+};
+
+/// The transpose of these, as columns: element (pixel, k).
+template <class T>
+struct TurnedPatches {
+  PatchRows<T> patches;
+
+  const T* in_place(std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t&) const {
+    return nullptr;
+  }
+
+  void pack(std::int64_t column, std::int64_t columns, std::int64_t width, std::int64_t pixel,
+            std::int64_t pixels, T* to) const {
+    constexpr std::int64_t lanes = kLanes<T>, most = kDepthBytes / static_cast<std::int64_t>(sizeof(T));
+    T rows[lanes * (round_up(most, kRowGap<T>) + kRowGap<T>)];
+    std::int64_t stride = 0;
+    for (std::int64_t c = 0; c < width; c += lanes) {
+      const std::int64_t count = smaller(lanes, columns - c);
+      patches.rows(column + c, count, pixel, pixels, rows, stride);
+      transpose_block<T>(rows, stride, count, pixels, to + c, width, lanes);
+    }
   }
 };
 

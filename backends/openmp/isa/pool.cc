@@ -125,7 +125,8 @@ void for_each_window(const PoolingPlan& plan, const T* x, T padding, void* scrat
         for_lanes<T>(0, p.width.output, [&](std::int64_t j, auto lanes) {
           body(plane, i, j, lanes, [&](std::int64_t k) {
             const std::int64_t h = i * p.height.stride + k - p.height.before;
-            return PairedTaps<T, decltype(lanes)>{x + plane * inputs_of(p) + h * p.width.input + 2 * j, lanes};
+            return PairedTaps<T, decltype(lanes)>{x + plane * inputs_of(p) + h * p.width.input + 2 * j,
+                                                  lanes};
           });
         });
       }
