@@ -91,7 +91,13 @@ void add_elementwise_kernels(KernelTable& kernels, std::string_view owner) {
   add_binary("maximum", Binary::maximum);
   add_binary("minimum", Binary::minimum);
   kernels.add(
-      "pow", [](const Site&) { return Refusal{"Eigen 3.4 vectorises pow only from SSE 4.1 on"}; }, owner);
+      "pow",
+      [](const Site&) {
+        return Refusal{
+            "without SSE 4.1, Eigen 3.4 has no vectorised pow, and this backend's kernels run on every "
+            "processor"};
+      },
+      owner);
 
   const auto add_compare = [&](std::string_view name, Compare op) {
     kernels.add(name, for_f32_and_f64([op]<class T>(const Site& s, const Kernels<T>& k) {
