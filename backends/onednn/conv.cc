@@ -120,7 +120,7 @@ Offer offer_conv2d(Context& context, const Site& site) {
     activation = activation_of(site.ops[1]);
     name += "+" + site.ops[1].op->name;
     if (!activation)
-      return Refusal{fmt::format("'{}' is not accurate enough to be fused", site.ops[1].op->name)};
+      return Refusal{fmt::format("oneDNN's '{}' is inaccurate or loses NaN", site.ops[1].op->name)};
   }
   std::vector<Operand> operands{{DNNL_ARG_SRC, Buffer::input(0)}, {DNNL_ARG_WEIGHTS, Buffer::input(1)}};
   if (with_bias) operands.push_back({DNNL_ARG_BIAS, Buffer::input(2)});
@@ -133,8 +133,12 @@ Offer offer_conv2d(Context& context, const Site& site) {
       return plan_of(context, name, primitive, operands, DNNL_ARG_DST);
     });
   });
-  if (Plan* plan = std::get_if<Plan>(&offer); plan != nullptr && activation)
-    promise(plan->accuracy, site.ops[1].op->name);
+  Plan* const plan = std::get_if<Plan>(&offer);
+  if (plan == nullptr || !activation) return offer;
+  const std::string& function = site.ops[1].op->name;
+  if (function == "sigmoid" && plan->implementation.find("gemm") != std::string::npos)
+    return Refusal{"oneDNN's convolution by gemm makes a NaN 0 in its sigmoid"};
+  promise(plan->accuracy, function);
   return offer;
 }
 

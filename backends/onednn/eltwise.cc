@@ -72,15 +72,16 @@ Offer offer_at(const Context& context, const Site& site, const Function& functio
   return offer;
 }
 
+// Whether a leaky relu is relu, which makes a NaN 0.
+bool is_relu(const SiteOp& op) { return op.op->name == "leaky_relu" && op.fields->number("slope") == 0; }
+
 Offer offer_eltwise(const Context& context, const Site& site) {
   if (site.ops.size() > 1) return Refusal{"another op behind it"};
   const Function& function = functions().find(site.op().name)->second;
   if (!has_fused_multiply_add() && needs_fused_multiply_add(site.op().name)) {
     return Refusal{"without fused multiply-add (AVX2) oneDNN's exponential is off by 68 ulp"};
   }
-  // Then it is relu, which makes a NaN 0.
-  if (site.op().name == "leaky_relu" && site.fields().number("slope") == 0)
-    return Refusal{"with slope 0 oneDNN's leaky relu loses NaN"};
+  if (is_relu(site.ops.front())) return Refusal{"with slope 0 oneDNN's leaky relu loses NaN"};
   // The padding of a blocked layout is zero and has to stay so: a cotangent's padding does, under any
   // derivative.
   const bool keeps_zero = function.pass != forward || function.kind != algorithm::eltwise_logistic;
@@ -94,6 +95,7 @@ std::optional<Eltwise> activation_of(const SiteOp& op) {
   const auto it = functions().find(op.op->name);
   if (it == functions().end() || it->second.pass != forward) return std::nullopt;
   if (!has_fused_multiply_add() && needs_fused_multiply_add(op.op->name)) return std::nullopt;
+  if (is_relu(op)) return std::nullopt;
   return algorithm_of(it->second, *op.fields);
 }
 

@@ -40,7 +40,7 @@ Offer offer_linear(Context& context, const Site& site) {
     activation = activation_of(site.ops[1]);
     name += "+" + site.ops[1].op->name;
     if (!activation)
-      return Refusal{fmt::format("'{}' is not accurate enough to be fused", site.ops[1].op->name)};
+      return Refusal{fmt::format("oneDNN's '{}' is inaccurate or loses NaN", site.ops[1].op->name)};
   }
   const bool with_bias = site.ops[0].inputs.size() == 3;
   const MemoryDesc bias = with_bias ? row_major({1, out}) : MemoryDesc();
@@ -133,6 +133,9 @@ Offer offer_descent(Context& context, const Site& site) {
   Offer offer = sequence.plan("matmul+sgd_update");
   Plan* plan = std::get_if<Plan>(&offer);
   if (plan == nullptr) return offer;
+  // What the library multiplies by before AVX-512: vectors term by term, and 129 terms in two panels.
+  if (plan->implementation.find("gemm") != std::string::npos)
+    return Refusal{"oneDNN's product by gemm adds to the weight more than once"};
   if (beside) {
     plan->inputs.resize(site.inputs.size());
     plan->inputs[descent.weight] = weight.layout;

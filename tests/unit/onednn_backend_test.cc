@@ -124,6 +124,12 @@ void expect_same_bits(const Trained& got, const Trained& want, std::string_view 
   }
 }
 
+// Whether the library multiplies by its "brgemm", as it does from AVX-512 on: by gemm, a weight is added to
+// more than once, and lies as well the one way as the other.
+bool has_blocked_products(const Backend& backend) {
+  return backend.description().find(" on avx512_core") != std::string::npos;
+}
+
 TEST_F(OnednnBackend, TrainsAsTheReferenceDoesAtAnyNumberOfThreads) {
   const Graph graph = training_step(registry_.ops);
   const auto reference = registry_.create_backend("reference", {}, 1);
@@ -136,7 +142,8 @@ TEST_F(OnednnBackend, TrainsAsTheReferenceDoesAtAnyNumberOfThreads) {
     expect_same_bits(unfused, want, "without fusion");
     EXPECT_THAT(got.table, HasSubstr("onednn.conv2d+relu."));
     EXPECT_THAT(got.table, HasSubstr("onednn.linear+relu."));
-    EXPECT_THAT(got.table, HasSubstr("onednn.matmul+sgd_update."));
+    EXPECT_EQ(got.table.find("onednn.matmul+sgd_update.") != std::string::npos,
+              has_blocked_products(*backend));
     EXPECT_THAT(got.table, HasSubstr("onednn.max_pool2d_grad+relu_grad."));
     EXPECT_THAT(unfused.table, ::testing::Not(HasSubstr("+relu")));
     EXPECT_THAT(unfused.table, ::testing::Not(HasSubstr("+sgd_update")));
@@ -160,7 +167,7 @@ TEST_F(OnednnBackend, UpdatesAWeightInItsProductOnlyWhereNothingElseIsAsked) {
     Arena arena;
     return to_string(Program::compile(graph, backends, states, arena).placements());
   };
-  EXPECT_THAT(table(0, false), HasSubstr("matmul+sgd_update"));
+  EXPECT_EQ(table(0, false).find("matmul+sgd_update") != std::string::npos, has_blocked_products(*backend));
   EXPECT_THAT(table(0, true), ::testing::Not(HasSubstr("matmul+sgd_update")));
   EXPECT_THAT(table(0.5, false), ::testing::Not(HasSubstr("matmul+sgd_update")));
 }
@@ -234,7 +241,7 @@ TEST_F(OnednnBackend, StoresTheWeightOfAFirstLayerTransposed) {
     Arena arena;
     const Program program = Program::compile(graph, backends, states, arena);
     EXPECT_EQ(program.memory().reorders, 0) << to_string(program.placements());
-    EXPECT_FALSE(states.find("dense1.weight")->layout.canonical());
+    EXPECT_EQ(states.find("dense1.weight")->layout.canonical(), !has_blocked_products(*backend));
     EXPECT_TRUE(states.find("dense2.weight")->layout.canonical());
     expect_same_bits(train(graph, backends), train(graph, {reference.get()}),
                      to_string(program.placements()));

@@ -77,7 +77,7 @@ struct Loops {
   /// The first maximum of each window in row-major order, or its first NaN, and h·width + w of it.
   void (*max_pool)(const MaxPooling&, const float* x, float* y, std::int32_t* index) noexcept;
   /// dx = 0, then each dy is added to the element that it was chosen from, in row-major order of the output;
-  /// then 0 again where `gate`, an image as dx is one, is not positive. gate may be null.
+  /// then times the derivative of relu where its output is `gate`, an image as dx is one. gate may be null.
   void (*max_pool_grad)(const MaxPooling&, const float* dy, const std::int32_t* index, const float* gate,
                         float* dx) noexcept;
   /// The gradients of batch normalisation, given that of the relu behind it, whose output is `gate`. dx may

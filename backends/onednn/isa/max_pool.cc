@@ -108,7 +108,7 @@ bool spread_tiles(const MaxPooling& p, const float* dy, const std::int32_t* inde
             const Indices hit = where == static_cast<std::int32_t>(at);
             found |= hit;
             Values d = hit ? given : Values{};
-            if (gate != nullptr) d = load(gate + to) > 0.0f ? d : Values{};
+            if (gate != nullptr) d *= open_lanes(gate + to);
             store(dx + to, d);
           }
         }
@@ -133,7 +133,7 @@ void scatter(const MaxPooling& p, const float* dy, const std::int32_t* index, co
     }
   }
   if (gate == nullptr) return;
-  for (std::int64_t i = 0; i < inputs; ++i) dx[i] = gate[i] > 0.0f ? dx[i] : 0.0f;
+  for (std::int64_t i = 0; i < inputs; ++i) dx[i] *= gate[i] > 0.0f ? 1.0f : 0.0f;  // NaN stays
 }
 
 }  // namespace

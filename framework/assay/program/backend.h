@@ -103,7 +103,7 @@ struct Accuracy {
   double absolute = 0.0;
   Algebra algebra{};
   /// Whether a NaN among the terms of a result makes it NaN, as the formula does. False hides that a network
-  /// has diverged. Judged of single ops.
+  /// has diverged.
   bool keeps_nan = true;
 };
 
