@@ -108,7 +108,7 @@ Offer offer_gated_batch_norm_grad(Context& context, const Site& site) {
   Layout layout;
   for (const std::size_t i : {0, 1, 2}) {
     const MemoryDesc* const own = context.layouts.find(site.inputs[i].layout);
-    if (own == nullptr || shape.rank() != 4) continue;
+    if (own == nullptr) continue;
     const auto found = image_format_of(*own);
     if (found != ImageFormat::blocked8 && found != ImageFormat::blocked16) continue;
     format = found;

@@ -57,10 +57,10 @@ class OnednnBackend final : public Backend {
   std::string_view name() const noexcept override { return "onednn"; }
   std::span<const Pattern> patterns() const override { return patterns_; }
 
-  // What plugins add to this backend is asked before its own kernels.
+  // What plugins add to this backend is asked before its own kernels; they know single ops only.
   Offer offer(const Site& site) const override {
     Refusal refused;
-    if (plugins_.entries().contains(site.op().name)) {
+    if (site.ops.size() == 1 && plugins_.entries().contains(site.op().name)) {
       Offer answer = plugins_.offer(site);
       if (std::holds_alternative<Plan>(answer)) return answer;
       refused.reason = std::get<Refusal>(answer).reason + "; ";

@@ -74,8 +74,8 @@ struct Kernels {
   WinogradPlan (*plan_winograd_grad_weight)(const Convolution& shape, int threads);
   void (*winograd_grad_weight)(const WinogradPlan& plan, const T* dy, const T* x, T* dweight, void* scratch);
 
-  // Pooling; `index` is an element's place in its plane of x. `gate`, null or like dx, is the output of a
-  // relu behind x: dx is passed on through its derivative, too.
+  // Pooling; `index` is an element's place in its plane of x. `gate`, null or like dx, is x where a relu made
+  // it: dx is passed on through its derivative, too.
   PoolingPlan (*plan_pooling)(const Pooling& shape, int threads);
   void (*max_pool2d)(const PoolingPlan& plan, const T* x, T* y, std::int32_t* index, void* scratch);
   void (*max_pool2d_grad)(const PoolingPlan& plan, const T* dy, const std::int32_t* index, const T* gate,

@@ -34,7 +34,7 @@ Plan plan_pool(std::string_view what, const Pooling& shape, const Target<T>& tar
   return make_plan(target.implementation(what), [pooling, run](const Io& io) { run(pooling, io); });
 }
 
-// The same for windows, which are staged.
+// The same for windows, which may be staged.
 template <class T, class Run>
 Plan plan_windows(const Site& site, const Target<T>& target, Run run) {
   const Pooling shape = windows_of(site.fields(), site.input(0).shape);

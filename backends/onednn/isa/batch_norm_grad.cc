@@ -80,67 +80,95 @@ Sums<parts> sums_of(std::int64_t points, const float* dy, const float* gate, con
   return sums[0];
 }
 
+// What one thread of a team has of the positions of all images, plane after plane.
+struct Share {
+  std::int64_t points;  // of a plane
+  std::int64_t begin, end;
+
+  Share(const BatchNormalization& b, std::int64_t team, std::int64_t member)
+      : points(b.points),
+        begin(b.images * b.points * member / team),
+        end(b.images * b.points * (member + 1) / team) {}
+
+  std::int64_t first_image() const { return begin / points; }
+  std::int64_t end_image() const { return (end + points - 1) / points; }
+  std::int64_t first_point(std::int64_t image) const { return image == first_image() ? begin % points : 0; }
+  std::int64_t end_point(std::int64_t image) const {
+    return (image + 1) * points <= end ? points : end % points;
+  }
+};
+
 // With x̂ = (x − μ)/√(σ² + ε): dβ = Σ dy; dγ = Σ dy x̂; dx = γ/√(σ² + ε) (dy − dβ/m − x̂ dγ/m). Block by block,
 // since what the sums have read is still near when dx is made of it, from the image that was read last.
-// Planes are summed by themselves and in their order, so that the threads leave no trace.
 template <int parts>
-void blocks_of(const BatchNormalization& b, const float* dy, const float* gate, const float* x,
-               const float* weight, const float* mean, const float* variance, float* dx, float* dweight,
-               float* dbias, float* scratch) {
-  const std::int64_t blocks = b.blocks(), plane = b.points * b.lanes;
+void normalize_blocks(const BatchNormalization& b, const float* dy, const float* gate, const float* x,
+                      const float* weight, const float* mean, const float* variance, float* dx,
+                      float* dweight, float* dbias, float* scratch, std::int64_t team, std::int64_t member) {
+  const std::int64_t blocks = b.blocks();
   const float m = static_cast<float>(b.images * b.points);
-  Sums<parts>* const partial = reinterpret_cast<Sums<parts>*>(scratch);
-  const auto share = [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t block = 0; block < blocks; ++block) {
-      const std::int64_t first = block * b.lanes, channels = b.channels - first;
-      const Block<parts> mu = read<parts>(mean + first, channels);
-      const Block<parts> inverse = over_deviation<parts>(variance + first, channels, b.epsilon);
-      Sums<parts>* const own = partial + block * b.images;
-      for (std::int64_t image = begin; image < end; ++image) {
-        const std::int64_t at = (image * blocks + block) * plane;
-        const Sums<parts> sums = sums_of<parts>(b.points, dy + at, gate + at, x + at, mu, inverse);
-        __builtin_memcpy(own + image, &sums, sizeof sums);
-      }
+  const Share own(b, team, member);
+  for (std::int64_t block = 0; block < blocks; ++block) {
+    const std::int64_t first = block * b.lanes, channels = b.channels - first;
+    const Block<parts> mu = read<parts>(mean + first, channels);
+    const Block<parts> inverse = over_deviation<parts>(variance + first, channels, b.epsilon);
+    // The sums of an image's part: a thread's first image may be another one's last.
+    Sums<parts>* const partial = reinterpret_cast<Sums<parts>*>(scratch) + block * (b.images + team);
+    const auto place = [&](std::int64_t image, std::int64_t point) {
+      return ((image * blocks + block) * b.points + point) * b.lanes;
+    };
+    for (std::int64_t image = own.first_image(); image < own.end_image(); ++image) {
+      const std::int64_t point = own.first_point(image), at = place(image, point);
+      partial[image + member] =
+          sums_of<parts>(own.end_point(image) - point, dy + at, gate + at, x + at, mu, inverse);
+    }
+    if (team > 1) {
 #pragma omp barrier
-      Sums<parts> total = {};
-      for (std::int64_t image = 0; image < b.images; ++image) {
-        Sums<parts> sums;
-        __builtin_memcpy(&sums, own + image, sizeof sums);
+    }
+    Sums<parts> total = {};
+    for (std::int64_t other = 0; other < team; ++other) {
+      const Share share(b, team, other);
+      for (std::int64_t image = share.first_image(); image < share.end_image(); ++image) {
         for (int part = 0; part < parts; ++part) {
-          total.dy.of[part] += sums.dy.of[part];
-          total.dy_normal.of[part] += sums.dy_normal.of[part];
-        }
-      }
-      if (begin == 0 && end > 0) {
-        write(total.dy_normal, channels, dweight + first);
-        write(total.dy, channels, dbias + first);
-      }
-      Block<parts> factor = read<parts>(weight + first, channels);
-      for (int part = 0; part < parts; ++part) {
-        factor.of[part] *= inverse.of[part];
-        total.dy.of[part] /= m;
-        total.dy_normal.of[part] /= m;
-      }
-      for (std::int64_t image = end; image-- > begin;) {
-        const std::int64_t at = (image * blocks + block) * plane;
-        for (std::int64_t point = 0; point < b.points; ++point) {
-          for (int part = 0; part < parts; ++part) {
-            const std::int64_t i = at + (point * parts + part) * kWidth;
-            const Values normal = (load(x + i) - mu.of[part]) * inverse.of[part];
-            const Values rest =
-                (through_relu(dy + i, gate + i) - total.dy.of[part]) - normal * total.dy_normal.of[part];
-            store(dx + i, factor.of[part] * rest);
-          }
+          total.dy.of[part] += partial[image + other].dy.of[part];
+          total.dy_normal.of[part] += partial[image + other].dy_normal.of[part];
         }
       }
     }
-  };
-  if (b.threads <= 1) return share(0, b.images);
-#pragma omp parallel num_threads(b.threads)
-  {
-    const std::int64_t team = omp_get_num_threads(), member = omp_get_thread_num();
-    share(b.images * member / team, b.images * (member + 1) / team);
+    if (member == 0) {
+      write(total.dy_normal, channels, dweight + first);
+      write(total.dy, channels, dbias + first);
+    }
+    Block<parts> factor = read<parts>(weight + first, channels);
+    for (int part = 0; part < parts; ++part) {
+      factor.of[part] *= inverse.of[part];
+      total.dy.of[part] /= m;
+      total.dy_normal.of[part] /= m;
+    }
+    for (std::int64_t image = own.end_image(); image-- > own.first_image();) {
+      for (std::int64_t point = own.first_point(image); point < own.end_point(image); ++point) {
+        for (int part = 0; part < parts; ++part) {
+          const std::int64_t i = place(image, point) + part * kWidth;
+          const Values normal = (load(x + i) - mu.of[part]) * inverse.of[part];
+          const Values rest =
+              (through_relu(dy + i, gate + i) - total.dy.of[part]) - normal * total.dy_normal.of[part];
+          store(dx + i, factor.of[part] * rest);
+        }
+      }
+    }
   }
+}
+
+template <int parts>
+void share_blocks(const BatchNormalization& b, const float* dy, const float* gate, const float* x,
+                  const float* weight, const float* mean, const float* variance, float* dx, float* dweight,
+                  float* dbias, float* scratch) {
+  const auto run = [&](std::int64_t team, std::int64_t member) {
+    normalize_blocks<parts>(b, dy, gate, x, weight, mean, variance, dx, dweight, dbias, scratch, team,
+                            member);
+  };
+  if (b.threads <= 1) return run(1, 0);
+#pragma omp parallel num_threads(b.threads)
+  run(omp_get_num_threads(), omp_get_thread_num());
 }
 
 }  // namespace
@@ -149,9 +177,9 @@ void gated_batch_norm_grad(const BatchNormalization& b, const float* dy, const f
                            const float* weight, const float* mean, const float* variance, float* dx,
                            float* dweight, float* dbias, float* scratch) noexcept {
   if (b.lanes == 16)
-    return blocks_of<16 / kWidth>(b, dy, gate, x, weight, mean, variance, dx, dweight, dbias, scratch);
+    return share_blocks<16 / kWidth>(b, dy, gate, x, weight, mean, variance, dx, dweight, dbias, scratch);
   if constexpr (kWidth <= 8)
-    return blocks_of<8 / kWidth>(b, dy, gate, x, weight, mean, variance, dx, dweight, dbias, scratch);
+    return share_blocks<8 / kWidth>(b, dy, gate, x, weight, mean, variance, dx, dweight, dbias, scratch);
 }
 
 }  // namespace assay::onednn::ASSAY_ISA

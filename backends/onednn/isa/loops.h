@@ -31,8 +31,8 @@ struct BatchNormalization {
   int threads = 1;
 
   std::int64_t blocks() const { return (channels + lanes - 1) / lanes; }
-  /// Two sums of every plane.
-  std::int64_t scratch_elements() const { return images * blocks() * lanes * 2; }
+  /// Two sums of every plane, and of every second part of one that threads share.
+  std::int64_t scratch_elements() const { return (images + threads) * blocks() * lanes * 2; }
 };
 
 /// Flat buffers of `count` elements; a result may lie over its old value. weight_decay enters the gradient,

@@ -192,7 +192,7 @@ void conv2d_grad_weight(const WeightGradPlan& plan, const T* dy, const T* x, T* 
     return;
   }
   // Units are tiles along the taps of each chunk and group; every one is summed over the chunk by one thread.
-  const std::int64_t tile = plan.turned ? kTileVectors * kLanes<T> : kTileRows;
+  const std::int64_t tile = plan.turned ? kLanes<T> : kTileRows;
   const std::int64_t tiles = plan.direct ? 1 : ceil_div(taps_of(s), tile);
   const std::int64_t units = plan.chunks * s.groups * tiles;
   const std::int64_t workers = smaller(plan.threads, units);

@@ -1,5 +1,5 @@
-// Work of the framework's own, between the kernels of a step, shared by the threads that these use: the
-// OpenMP runtime keeps one team per process, which waits for the next kernel meanwhile.
+// Work of the framework's own, between the kernels of a step, shared by the threads that these use: the team
+// that the OpenMP runtime keeps for the calling thread, which waits for the next kernel meanwhile.
 #pragma once
 
 #include <cstdint>

@@ -169,7 +169,7 @@ void Batches::fill_from(std::span<const std::int32_t> rows, const TensorView& in
 template <class From, class To>
 void Batches::fill_as(std::span<const std::int32_t> rows, const TensorView& inputs) const {
   const std::int64_t row_size = channels_ * plane_, count = static_cast<std::int64_t>(rows.size());
-  // Kernels share a batch in the same way, and find the rows of their part in the cache of their processor.
+  // Kernels share a batch alike, and find most rows of their part in the cache of their processor.
   const int threads = count * row_size < kShare * options_.threads ? 1 : options_.threads;
   in_parallel(threads, count, [&](std::int64_t begin, std::int64_t end) {
     fill_rows<From>(rows.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)),

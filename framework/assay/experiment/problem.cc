@@ -71,7 +71,8 @@ Problem::Problem(const Experiment& experiment, const Registry& registry, std::ui
       model_(registry, experiment.model, experiment.loss, experiment.optimizer),
       schedule_(registry.schedules.at(experiment.schedule.type)) {
   threads_ = experiment.backend.threads > 0 ? experiment.backend.threads : system_info().cores;
-  data_threads_ = registry.backends.at(experiment.backend.type).threaded ? threads_ : 1;
+  const auto& chosen = registry.backends.entries().find(experiment.backend.type)->second;
+  data_threads_ = chosen.value.threaded && chosen.owner == kBuiltIn ? threads_ : 1;
   backends_.push_back(registry.create_backend(experiment.backend.type, experiment.backend.fields, threads_));
   if (experiment.backend.type != "reference")
     backends_.push_back(registry.create_backend("reference", {}, 1));

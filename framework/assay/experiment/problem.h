@@ -25,7 +25,8 @@ class Problem {
   const ScheduleDef& schedule() const { return schedule_; }
   std::uint64_t seed() const { return seed_; }
   int threads() const { return threads_; }
-  /// That share the filling of batches: those of the first backend, which wait for it; 1 where it has none.
+  /// That share the filling of batches: those of the backend, which wait for it; 1 where it has none, or
+  /// where it is a plugin's, whose threads may be others than OpenMP's.
   int data_threads() const { return data_threads_; }
   /// In order of preference; the reference is last.
   std::span<const Backend* const> backends() const { return preference_; }

@@ -65,10 +65,13 @@ struct PluginRecord {
   std::string sha256;  ///< of the file, hexadecimal
 };
 
+/// Who registers what the library itself has.
+inline constexpr const char* kBuiltIn = "built-in";
+
 class Registry {
  public:
   /// `owner` is who registers what the add functions are given.
-  explicit Registry(std::string owner = "built-in");
+  explicit Registry(std::string owner = kBuiltIn);
   ~Registry();
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;

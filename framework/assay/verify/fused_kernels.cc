@@ -34,7 +34,7 @@ class ChainCases {
  public:
   ChainCases(const OpChecks& op, const Chain& chain)
       : behind_(op.registry.ops.at(chain.back())),
-        by_last_(chain.size() == 1 && shapes_the_chain(op.op, behind_)),
+        by_last_(chain.size() == 1 && shapes_the_chain(op.registry.ops, op.op, behind_)),
         first_(op.op),
         selected_(by_last_ ? with_elements(behind_.cases) : op.cases),
         all_(with_elements(by_last_ ? behind_.cases : op.op.cases)) {}
@@ -107,6 +107,7 @@ void on_chain(KernelChecks& checks, const Chain& chain, const ChainCases& cases,
 // been judged so, it is held to its bound alone.
 void on_large_chain(KernelChecks& checks, const Chain& chain, const ChainCases& cases, bool alike) {
   OpChecks& op = checks.op_checks;
+  std::string refusal = "no geometry can be enlarged";
   for (const Case* base : largest(cases.all(), cases.all().size(), kBiasElements)) {
     const std::optional<Case> c =
         enlarged(op.registry.ops, cases.shaping(), *base, Axis::outermost, kSharedElements);
@@ -115,7 +116,6 @@ void on_large_chain(KernelChecks& checks, const Chain& chain, const ChainCases& 
     ChainSite chained =
         make_chain_site(op.registry.ops, op.op, chain, large.first, DType::f32, {.last = large.last});
     Site site = chained.site();
-    std::string refusal;
     KernelCase kernel = checks.bind(chained.geometry, DType::f32, site, refusal);
     if (!kernel.kernel.kernel) {
       // Canonical it does not fuse them.
@@ -136,6 +136,8 @@ void on_large_chain(KernelChecks& checks, const Chain& chain, const ChainCases& 
              [&] { return check_lockstep(kernel, {.seed = op.options.seed}); });
     return;
   }
+  op.check(Oracle::lockstep, {checks.with(chain), checks.name, {}, DType::f32, "long", {}},
+           [&] { return Outcome::skipped(checks.name + " does not fuse where it is long: " + refusal); });
 }
 
 // The value as another operand of the last op than it is fused as, and other settings of that op. What

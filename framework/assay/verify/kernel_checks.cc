@@ -115,16 +115,20 @@ bool KernelChecks::takes(const KernelCase& kernel, Subject& subject) const {
 }
 
 std::optional<Site> KernelChecks::as_convolutions_leave_it(const Site& canonical) const {
+  const std::optional<Site> site = verify::as_convolutions_leave_it(op_checks.registry, *backend, canonical);
   // A backend learns a layout when it lays something so.
-  for (const auto& shares : threaded_)
-    (void)verify::as_convolutions_leave_it(op_checks.registry, *shares, canonical);
-  return verify::as_convolutions_leave_it(op_checks.registry, *backend, canonical);
+  for (const auto& shares : threaded_) {
+    const auto other = verify::as_convolutions_leave_it(op_checks.registry, *shares, canonical);
+    const auto alike = [](const Port& a, const Port& b) { return a.layout == b.layout; };
+    if (!site || !other || !std::ranges::equal(site->inputs, other->inputs, alike)) return std::nullopt;
+  }
+  return site;
 }
 
 void KernelChecks::on_layouts(const Case& c, const Site& canonical, const Subject& subject,
                               std::uint64_t seed) {
   if (rewritten || canonical.inputs.empty() || canonical.input(0).dtype != DType::f32) return;
-  if (const auto site = as_convolutions_leave_it(canonical))
+  if (const auto site = verify::as_convolutions_leave_it(op_checks.registry, *backend, canonical))
     on_layout(c, *site, kAsConvolutionsLeaveIt, subject, seed);
   if (const auto site = as_first_layers_leave_it(op_checks.registry, *backend, canonical))
     on_layout(c, *site, ", as the weight of a first layer lies", subject, seed);

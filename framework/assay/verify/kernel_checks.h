@@ -38,7 +38,8 @@ class KernelChecks {
   /// Whether the kernel is to be judged, and named after its algebra: whether it rewrites it, of `rewritten`.
   bool takes(const KernelCase& kernel, Subject& subject) const;
 
-  /// layouts.h; known to the backends of other numbers of threads, too.
+  /// layouts.h; nothing where the backend lays them otherwise on other numbers of threads, which know the
+  /// layouts then, too.
   std::optional<Site> as_convolutions_leave_it(const Site& canonical) const;
 
   /// E, P and L on operands as they lie in a program, where the backend keeps them so: other code runs there.

@@ -144,17 +144,19 @@ std::vector<std::size_t> other_places(const OpDef& op) {
   return places;
 }
 
-bool shapes_the_chain(const OpDef& first, const OpDef& behind) {
-  const std::vector<CaseInput>& alike = first.cases.front().inputs;
+bool shapes_the_chain(const OpTable& ops, const OpDef& first, const OpDef& behind) {
+  if (first.cases.empty() || behind.cases.empty()) return false;
+  const Case& usual = first.cases.front();
+  const Shape kept = make_op_site(ops, first, usual, DType::f32).outputs.front().shape();
   const std::vector<CaseInput>& other = behind.cases.front().inputs;
-  return std::ranges::all_of(alike, [&](const CaseInput& i) { return i.shape == alike.front().shape; }) &&
+  return std::ranges::all_of(usual.inputs, [&](const CaseInput& i) { return i.shape == kept; }) &&
          std::ranges::any_of(other, [&](const CaseInput& i) {
            return i.shape.rank() > 0 && !(i.shape == other[usual_place(behind)].shape);
          });
 }
 
 ChainCase chain_case(const OpDef& first, const OpDef& behind, const Case& last) {
-  Case c{last.label, first.cases.front().inputs, {}};
+  Case c{last.label, first.cases.front().inputs, first.cases.front().fields};
   for (CaseInput& input : c.inputs) input.shape = last.inputs[usual_place(behind)].shape;
   return {std::move(c), &last};
 }

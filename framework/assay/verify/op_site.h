@@ -55,8 +55,9 @@ struct ChainCase {
   Case first;                  ///< of the first op
   const Case* last = nullptr;  ///< of the op behind, where that has a say in the shapes
 };
-/// Whether the op behind has: where it takes tensors of several shapes, and the first op any one shape.
-bool shapes_the_chain(const OpDef& first, const OpDef& behind);
+/// Whether the op behind has: where it takes tensors of several shapes, and the first op keeps the one shape
+/// of its operands.
+bool shapes_the_chain(const OpTable& ops, const OpDef& first, const OpDef& behind);
 /// The chain for a case of the op behind. REQUIRES: shapes_the_chain(), and that `last` lives as long.
 ChainCase chain_case(const OpDef& first, const OpDef& behind, const Case& last);
 
