@@ -23,6 +23,8 @@ bool has_fused_multiply_add();
 /// The library's function for an activation, where it is accurate: for fusing it into a product or a
 /// convolution.
 std::optional<Eltwise> activation_of(const SiteOp& op);
+/// Why it is not fused, where there is none.
+Refusal refuse_activation(const SiteOp& op);
 
 // Each adds the rules of one family of ops. They refer to the context.
 void add_linear_kernels(KernelTable& kernels, Context& context);

@@ -119,8 +119,7 @@ Offer offer_conv2d(Context& context, const Site& site) {
   if (site.ops.size() == 2) {
     activation = activation_of(site.ops[1]);
     name += "+" + site.ops[1].op->name;
-    if (!activation)
-      return Refusal{fmt::format("oneDNN's '{}' is inaccurate or loses NaN", site.ops[1].op->name)};
+    if (!activation) return refuse_activation(site.ops[1]);
   }
   std::vector<Operand> operands{{DNNL_ARG_SRC, Buffer::input(0)}, {DNNL_ARG_WEIGHTS, Buffer::input(1)}};
   if (with_bias) operands.push_back({DNNL_ARG_BIAS, Buffer::input(2)});

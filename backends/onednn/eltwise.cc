@@ -99,6 +99,10 @@ std::optional<Eltwise> activation_of(const SiteOp& op) {
   return algorithm_of(it->second, *op.fields);
 }
 
+Refusal refuse_activation(const SiteOp& op) {
+  return {"oneDNN's '" + op.op->name + "' is inaccurate or loses NaN"};
+}
+
 void add_eltwise_kernels(KernelTable& kernels, Context& context) {
   for (const auto& [name, function] : functions()) {
     kernels.add(

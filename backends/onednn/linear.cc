@@ -39,8 +39,7 @@ Offer offer_linear(Context& context, const Site& site) {
   if (site.ops.size() == 2) {
     activation = activation_of(site.ops[1]);
     name += "+" + site.ops[1].op->name;
-    if (!activation)
-      return Refusal{fmt::format("oneDNN's '{}' is inaccurate or loses NaN", site.ops[1].op->name)};
+    if (!activation) return refuse_activation(site.ops[1]);
   }
   const bool with_bias = site.ops[0].inputs.size() == 3;
   const MemoryDesc bias = with_bias ? row_major({1, out}) : MemoryDesc();

@@ -16,14 +16,18 @@ struct Block {
   Values of[parts];
 };
 
-// What a table with an entry per channel holds of a block; 0 where it has no such channel.
-template <int parts>
-Block<parts> read(const float* table, std::int64_t channels) {
+// entry(lane) of every channel of a block; 0 where there is no such channel.
+template <int parts, class Entry>
+Block<parts> block_of(std::int64_t channels, const Entry& entry) {
   float entries[parts * kWidth];
-  for (int lane = 0; lane < parts * kWidth; ++lane) entries[lane] = lane < channels ? table[lane] : 0.0f;
+  for (int lane = 0; lane < parts * kWidth; ++lane) entries[lane] = lane < channels ? entry(lane) : 0.0f;
   Block<parts> block;
   __builtin_memcpy(&block, entries, sizeof block);
   return block;
+}
+template <int parts>
+Block<parts> read(const float* table, std::int64_t channels) {
+  return block_of<parts>(channels, [table](int lane) { return table[lane]; });
 }
 template <int parts>
 void write(const Block<parts>& block, std::int64_t channels, float* table) {
@@ -32,21 +36,16 @@ void write(const Block<parts>& block, std::int64_t channels, float* table) {
   for (std::int64_t lane = 0; lane < channels && lane < parts * kWidth; ++lane) table[lane] = entries[lane];
 }
 
-// 1/√(σ² + ε); 0 for what is no channel.
+// 1/√(σ² + ε)
 template <int parts>
 Block<parts> over_deviation(const float* variance, std::int64_t channels, float epsilon) {
-  float entries[parts * kWidth];
-  for (int lane = 0; lane < parts * kWidth; ++lane)
-    entries[lane] = lane < channels ? 1.0f / sqrtf(variance[lane] + epsilon) : 0.0f;
-  Block<parts> block;
-  __builtin_memcpy(&block, entries, sizeof block);
-  return block;
+  return block_of<parts>(channels, [=](int lane) { return 1.0f / sqrtf(variance[lane] + epsilon); });
 }
 
 // The cotangent of what was normalised: dy where y > 0.
 inline Values through_relu(const float* dy, const float* gate) { return load(dy) * open_lanes(gate); }
 
-// Σ dy and Σ dy x̂ of a plane.
+// Σ dy and Σ dy x̂ of neighbouring positions of a plane.
 template <int parts>
 struct Sums {
   Block<parts> dy, dy_normal;
